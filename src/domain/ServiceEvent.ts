@@ -1,0 +1,107 @@
+import { Schema } from "effect"
+import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
+import { DeviceId } from "./DeviceId.ts"
+import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
+import { UserId } from "./User.ts"
+
+/** `device-status`, and under its older name `whatsapp-status`: a device's state changed. */
+export const DeviceStatusData = Schema.Struct({
+  status: DeviceStatus,
+  reason: Schema.NullOr(DeviceReason),
+  reasonText: Schema.NullOr(Schema.String),
+  since: Schema.DateTimeUtc,
+  retryAt: Schema.NullOr(Schema.DateTimeUtc),
+  restriction: Schema.NullOr(Restriction),
+  phoneNumber: Schema.NullOr(Schema.String),
+  deviceName: Schema.String
+})
+
+/** `qr-code`: a QR code to scan; `qr` is its text, `qrCode` the same as a PNG data URL. */
+export const QrCodeData = Schema.Struct({
+  qr: Schema.String,
+  qrCode: Schema.String,
+  expiresAt: Schema.DateTimeUtc
+})
+
+/** `pairing-code`: eight characters to type on the phone. */
+export const PairingCodeData = Schema.Struct({
+  pairingCode: Schema.String,
+  phoneNumber: Schema.String,
+  expiresAt: Schema.DateTimeUtc
+})
+
+/** `message.received` (someone wrote) and `message.sent` (written on the device's own phone). */
+export const MessageData = Schema.Struct({
+  messageId: MessageId,
+  chat: ChatRef,
+  from: Schema.NullOr(Schema.String),
+  to: Schema.NullOr(Schema.String),
+  participant: Schema.NullOr(ChatRef),
+  pushName: Schema.NullOr(Schema.String),
+  direction: Direction,
+  messageType: MessageType,
+  content: Schema.NullOr(Schema.String),
+  metadata: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  timestamp: Schema.DateTimeUtc,
+  offline: Schema.Boolean,
+  /** the text of a message that arrived undecryptable before */
+  recovered: Schema.Boolean
+})
+
+/** `message.undecryptable`: a message came whose text could not be read; `message.received` follows if it is sent again. */
+export const UndecryptableData = Schema.Struct({
+  messageId: MessageId,
+  chat: ChatRef,
+  participant: Schema.NullOr(ChatRef),
+  timestamp: Schema.DateTimeUtc,
+  reason: Schema.String
+})
+
+/** `message.status`, and once more as `message.delivered` when that is the status. */
+export const MessageStatusData = Schema.Struct({
+  messageId: MessageId,
+  chat: ChatRef,
+  status: MessageStatus,
+  failure: Schema.NullOr(SendFailure),
+  timestamp: Schema.DateTimeUtc
+})
+
+/** Every type of event with the schema of its `data`. Webhooks, SSE and the documentation are made from this table. */
+export const eventTypes = {
+  "device-status": DeviceStatusData,
+  "whatsapp-status": DeviceStatusData,
+  "qr-code": QrCodeData,
+  "pairing-code": PairingCodeData,
+  "message.received": MessageData,
+  "message.sent": MessageData,
+  "message.undecryptable": UndecryptableData,
+  "message.status": MessageStatusData,
+  "message.delivered": MessageStatusData
+} as const
+export type EventType = keyof typeof eventTypes
+export const EventType = Schema.Literal(...(Object.keys(eventTypes) as [EventType, ...Array<EventType>]))
+
+/** A fact to be written; `append` gives it its ids. */
+export type NewEvent = {
+  [T in EventType]: {
+    readonly type: T
+    readonly deviceId: DeviceId
+    readonly data: (typeof eventTypes)[T]["Type"]
+  }
+}[EventType]
+
+export const EventId = Schema.Int.pipe(Schema.positive(), Schema.brand("EventId"))
+export type EventId = typeof EventId.Type
+
+/** An event as it stands in the log. `data` is the encoded payload of its type's schema, at `version`. */
+export class ServiceEvent extends Schema.Class<ServiceEvent>("ServiceEvent")({
+  id: EventId,
+  type: EventType,
+  version: Schema.Int,
+  deviceId: DeviceId,
+  userId: UserId,
+  /** counts the events of one device from 1 without gaps */
+  sequence: Schema.Int,
+  timestamp: Schema.DateTimeUtc,
+  data: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+}) {}

@@ -1,0 +1,55 @@
+import { Context, type DateTime, type Effect, type Option } from "effect"
+import type { DeviceNotFound } from "../domain/Device.ts"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Jid } from "../domain/Jid.ts"
+import type { IdempotencyConflict, Message, MessageId, SendFailure } from "../domain/Message.ts"
+import type { PhoneNumber } from "../domain/PhoneNumber.ts"
+import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+
+/** Interactive sends overtake scheduled ones, which overtake bulk. */
+export const Priority = { interactive: 0, scheduled: 10, bulk: 20 } as const
+
+export interface OutboxRow {
+  readonly id: number
+  readonly messageId: MessageId
+  /** the lane: within a chat the order is kept */
+  readonly chatKey: string
+  readonly phone: PhoneNumber | null
+  readonly lid: Jid | null
+  readonly groupJid: Jid | null
+  readonly messageType: Message["messageType"]
+  readonly content: string
+  /** the protobuf, once it has been made: a later attempt sends the same bytes */
+  readonly payload: Uint8Array | null
+  readonly attempts: number
+  readonly createdAt: DateTime.Utc
+}
+
+/** The messages table as the queue of what is to be sent. */
+export class Outbox extends Context.Tag("whatsapp-service/Outbox")<Outbox, {
+  /**
+   * Writes a pending message with its id, its contact and its `message.status` event. The same `idempotencyKey` with the same
+   * `requestHash` answers with the message of the first call (`replayed`).
+   */
+  readonly accept: (input: {
+    readonly deviceId: DeviceId
+    readonly to: PhoneNumber
+    readonly text: string
+    readonly idempotencyKey?: string | undefined
+    readonly requestHash?: string | undefined
+    readonly priority?: number | undefined
+  }) => Effect.Effect<
+    { readonly message: Message; readonly replayed: boolean },
+    DeviceNotFound | IdempotencyConflict | StorageUnavailable
+  >
+  /** Rows that may be sent now, in sending order; at most one chat's next row unless earlier ones are settled. */
+  readonly due: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageUnavailable>
+  /** When the next waiting row becomes due; none when nothing waits. */
+  readonly nextDueAt: (deviceId: DeviceId) => Effect.Effect<Option.Option<DateTime.Utc>, StorageUnavailable>
+  /** Counts an attempt and keeps the bytes, before the first of them leaves. Only the owner may. */
+  readonly claim: (row: OutboxRow, epoch: number, payload: Uint8Array) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
+  readonly sent: (row: OutboxRow, at: DateTime.Utc) => Effect.Effect<void, StorageUnavailable>
+  readonly failed: (row: OutboxRow, failure: SendFailure) => Effect.Effect<void, StorageUnavailable>
+  /** Puts the row back until `at`; it stays `pending`. */
+  readonly postpone: (row: OutboxRow, at: DateTime.Utc) => Effect.Effect<void, StorageUnavailable>
+}>() {}
