@@ -1,0 +1,25 @@
+import { Context, type Duration, type Effect } from "effect"
+import type { DeviceNotFound } from "../domain/Device.ts"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { IdempotencyConflict, Message } from "../domain/Message.ts"
+import type { PhoneNumber } from "../domain/PhoneNumber.ts"
+import type { StorageUnavailable } from "../domain/Storage.ts"
+
+/** Accepts messages for sending. */
+export class Sending extends Context.Tag("whatsapp-service/Sending")<Sending, {
+  /**
+   * Stores the message, wakes its device and answers with it as it stands once `wait.until` is reached, it has failed, or
+   * `wait.timeout` has passed. On a device that is not connected it answers at once, `pending`.
+   */
+  readonly sendText: (input: {
+    readonly deviceId: DeviceId
+    readonly to: PhoneNumber
+    readonly text: string
+    readonly idempotencyKey?: string | undefined
+    readonly requestHash?: string | undefined
+    readonly wait: { readonly until: "accepted" | "sent" | "delivered"; readonly timeout: Duration.Duration }
+  }) => Effect.Effect<
+    { readonly message: Message; readonly replayed: boolean },
+    DeviceNotFound | IdempotencyConflict | StorageUnavailable
+  >
+}>() {}
