@@ -1,0 +1,161 @@
+import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import { DeviceAlreadyPaired, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { PhoneNumber } from "../domain/PhoneNumber.ts"
+import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+import { Devices } from "../sql/Devices.ts"
+import { PairingFailed } from "./DeviceActors.ts"
+import { DeviceLoop } from "./DeviceLoop.ts"
+import type { LiveConnection } from "./DeviceSession.ts"
+import { Signals } from "./Signals.ts"
+
+/** Only a person lifts these, by connecting the device anew; a restart of the service does not. */
+const held: ReadonlySet<DeviceReason | null> = new Set<DeviceReason>(["replaced", "client_refused", "account_locked"])
+
+/** WhatsApp does not say how long a code is good for; phones refuse it after about three minutes. */
+const pairingCodeLifetime = { minutes: 3 } as const
+const connectionWithin = "15 seconds"
+const afterDefect = Schedule.exponential("1 second").pipe(
+  Schedule.union(Schedule.spaced("1 minute")),
+  Schedule.jittered
+)
+
+type CommandError = DeviceNotFound | OwnerChanged | StorageUnavailable
+
+export interface DeviceCommands {
+  /** A person wants it online: what held it is forgotten, a wait is cut short, a pairing may begin. */
+  readonly connect: Effect.Effect<void, CommandError>
+  readonly disconnect: Effect.Effect<void, CommandError>
+  readonly wipe: Effect.Effect<void, CommandError>
+  readonly remove: Effect.Effect<void, CommandError>
+  /** Makes what runs match what is wanted. */
+  readonly reconcile: Effect.Effect<void, CommandError>
+  readonly wakeOutbox: Effect.Effect<void>
+  readonly pairingCode: (phone: PhoneNumber) => Effect.Effect<
+    { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
+    CommandError | DeviceAlreadyPaired | PairingFailed
+  >
+}
+
+/** A device's commands, one at a time, and beside them its loop. Both end with the scope. */
+export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<DeviceActor, {
+  readonly make: (deviceId: DeviceId) => Effect.Effect<DeviceCommands, never, Scope.Scope>
+}>() {
+  static readonly layer = Layer.effect(
+    DeviceActor,
+    Effect.gen(function*() {
+      const devices = yield* Devices
+      const deviceLoop = yield* DeviceLoop
+      const signals = yield* Signals
+
+      const make = Effect.fnUntraced(function*(deviceId: DeviceId) {
+        const loop = yield* FiberHandle.make()
+        const live = yield* SubscriptionRef.make(Option.none<LiveConnection>())
+        const oneAtATime = yield* Effect.makeSemaphore(1)
+
+        const isRunning = Effect.isSuccess(FiberHandle.get(loop))
+        // the loop has ended by itself: in this process only a person starts it again
+        const gaveUp = yield* Ref.make(false)
+        const stop = FiberHandle.clear(loop)
+        const start = (byPerson: boolean) =>
+          Ref.set(gaveUp, false).pipe(
+            Effect.zipRight(deviceLoop.run({ deviceId, byPerson, live })),
+            Effect.zipRight(Ref.set(gaveUp, true)),
+            Effect.catchTags({
+              OwnerChanged: () => Effect.logInfo("Another process owns this device now"),
+              DeviceNotFound: () => Effect.logInfo("The device has been removed")
+            }),
+            Effect.sandbox,
+            Effect.tapError((cause) => Effect.logError("The device's loop failed and starts anew", cause)),
+            Effect.retry({ schedule: afterDefect, while: (cause) => !Cause.isInterruptedOnly(cause) }),
+            Effect.interruptible,
+            Effect.annotateLogs({ deviceId }),
+            FiberHandle.run(loop),
+            // the old socket is gone before a new one is opened
+            (forked) => Effect.zipRight(stop, forked)
+          )
+
+        /** WhatsApp is told if it can be; what it does not hear stays in the phone's list of linked devices. */
+        const unlink = Effect.flatMap(
+          SubscriptionRef.get(live),
+          Option.match({
+            onNone: () => Effect.void,
+            onSome: ({ connection }) => connection.logout.pipe(Effect.timeout("5 seconds"), Effect.ignoreLogged)
+          })
+        )
+
+        const remove = Effect.gen(function*() {
+          yield* Effect.zipRight(unlink, stop)
+          const { epoch } = yield* devices.claim(deviceId)
+          yield* devices.remove(deviceId, epoch)
+        })
+
+        const connected = live.changes.pipe(
+          Stream.filterMap((current) => current),
+          Stream.runHead,
+          Effect.flatten,
+          Effect.timeout(connectionWithin),
+          Effect.mapError(() => new PairingFailed({ deviceId, reason: "there is no connection to WhatsApp" }))
+        )
+
+        const commands: DeviceCommands = {
+          connect: Effect.gen(function*() {
+            const device = yield* devices.get(deviceId)
+            const waits = device.retryAt !== null || device.status === "disconnected"
+            if (waits || !(yield* isRunning)) yield* start(true)
+          }),
+          disconnect: Effect.gen(function*() {
+            yield* stop
+            const { device, epoch } = yield* devices.claim(deviceId)
+            yield* devices.setState(deviceId, epoch, {
+              status: "disconnected",
+              reason: device.isPaired ? "stopped" : "not_paired",
+              reasonText: null,
+              retryAt: null,
+              restriction: device.restriction
+            })
+          }),
+          wipe: Effect.gen(function*() {
+            yield* Effect.zipRight(unlink, stop)
+            const { epoch } = yield* devices.claim(deviceId)
+            yield* devices.wipe(deviceId, epoch)
+          }),
+          remove,
+          reconcile: Effect.gen(function*() {
+            const device = yield* devices.get(deviceId)
+            if (device.wanted === "deleted") return yield* remove
+            if (device.wanted === "offline") return yield* stop
+            const idle = !(yield* isRunning) && !(yield* Ref.get(gaveUp))
+            if (idle && device.isPaired && !held.has(device.reason)) yield* start(false)
+          }),
+          wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
+          pairingCode: Effect.fnUntraced(function*(phone) {
+            const device = yield* devices.get(deviceId)
+            if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
+            if (!(yield* isRunning)) yield* start(true)
+            const { connection, epoch } = yield* connected
+            const pairingCode = yield* connection.requestPairingCode(phone).pipe(
+              Effect.tapError((error) => Effect.logWarning("No pairing code", error)),
+              Effect.mapError(() => new PairingFailed({ deviceId, reason: "it did not answer the request" }))
+            )
+            const expiresAt = DateTime.add(yield* DateTime.now, pairingCodeLifetime)
+            yield* devices.showPairingCode(deviceId, epoch, { pairingCode, phone, expiresAt })
+            return { pairingCode, expiresAt }
+          })
+        }
+        const alone = <A, E>(command: Effect.Effect<A, E>) => oneAtATime.withPermits(1)(command)
+        return {
+          connect: alone(commands.connect),
+          disconnect: alone(commands.disconnect),
+          wipe: alone(commands.wipe),
+          remove: alone(commands.remove),
+          reconcile: alone(commands.reconcile),
+          wakeOutbox: commands.wakeOutbox,
+          pairingCode: (phone) => alone(commands.pairingCode(phone))
+        } satisfies DeviceCommands
+      })
+
+      return DeviceActor.of({ make })
+    })
+  )
+}

@@ -1,0 +1,98 @@
+import { Context, DateTime, Effect, Layer, type SubscriptionRef } from "effect"
+import type { Option } from "effect"
+import type { Device, DeviceNotFound } from "../domain/Device.ts"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+import { type DeviceState, Devices } from "../sql/Devices.ts"
+import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
+import { closeCount } from "./ActorMetrics.ts"
+import { DeviceSession, type LiveConnection } from "./DeviceSession.ts"
+import { type NextStep, nextStep, noAttempts } from "./Reconnect.ts"
+
+export interface LoopOptions {
+  readonly deviceId: DeviceId
+  /** a person asked for it: without a pairing, one may begin */
+  readonly byPerson: boolean
+  readonly live: SubscriptionRef.SubscriptionRef<Option.Option<LiveConnection>>
+}
+
+/** Opens a device's sockets one after another, as their close reasons say, until only a person can go on. */
+export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<DeviceLoop, {
+  readonly run: (options: LoopOptions) => Effect.Effect<void, DeviceNotFound | OwnerChanged | StorageUnavailable>
+}>() {
+  static readonly layer = Layer.effect(
+    DeviceLoop,
+    Effect.gen(function*() {
+      const devices = yield* Devices
+      const session = yield* DeviceSession
+
+      const run = Effect.fnUntraced(function*({ byPerson, deviceId, live }: LoopOptions) {
+        const setState = (epoch: number, state: Partial<DeviceState> & Pick<DeviceState, "status">) =>
+          devices.setState(deviceId, epoch, { reason: null, reasonText: null, retryAt: null, restriction: null, ...state })
+
+        /** One socket from claim to close. Claiming fences whatever an earlier socket may still want to write. */
+        const generation = Effect.gen(function*() {
+          const { device, epoch } = yield* devices.claim(deviceId)
+          const pairing = byPerson && !device.isPaired
+          const restriction = device.restriction
+          yield* setState(epoch, { status: "connecting", reason: pairing ? "pairing" : null, restriction })
+          const { closed, stable } = yield* session.run({ deviceId, epoch, pairing, restriction, live }).pipe(
+            Effect.catchTag("CredentialsUnreadable", (error) =>
+              Effect.as(
+                Effect.logError("The stored credentials cannot be read; nothing has been overwritten", error),
+                { closed: unreadable, stable: false }
+              ))
+          )
+          yield* Effect.logInfo(`Socket closed: ${closed.text}`).pipe(
+            Effect.annotateLogs({ reason: closed.reason, code: closed.code, action: closed.action._tag })
+          )
+          yield* closeCount(closed.reason)
+          return { closed, stable, epoch, restriction: closed.restriction ?? restriction }
+        })
+
+        /** Whether to go on with another socket. */
+        const settle = Effect.fnUntraced(
+          function*(step: NextStep, closed: CloseReason, epoch: number, restriction: Device["restriction"]) {
+            const why = { reason: closed.reason, reasonText: closed.text, restriction }
+            const now = yield* DateTime.now
+            switch (step._tag) {
+              case "Again":
+                if (step.delay > 0) {
+                  const retryAt = DateTime.add(now, { millis: step.delay })
+                  yield* setState(epoch, { status: "connecting", ...why, retryAt })
+                  yield* Effect.sleep(step.delay)
+                }
+                return true
+              case "WaitUntil":
+                yield* setState(epoch, { status: "disconnected", ...why, retryAt: step.until })
+                yield* Effect.sleep(DateTime.distanceDuration(now, DateTime.max(now, step.until)))
+                return true
+              case "Hold":
+                if (step.forget) yield* devices.wipe(deviceId, epoch)
+                yield* setState(epoch, { status: "disconnected", ...why })
+                return false
+            }
+          }
+        )
+
+        let attempts = noAttempts
+        let more = true
+        while (more) {
+          const { closed, epoch, restriction, stable } = yield* generation
+          const next = yield* nextStep(attempts, closed, stable)
+          attempts = next.attempts
+          more = yield* settle(next.step, closed, epoch, restriction)
+        }
+      })
+
+      return DeviceLoop.of({ run })
+    })
+  )
+}
+
+const unreadable: CloseReason = {
+  reason: "credentials_unreadable",
+  text: "The stored credentials cannot be read: check ENCRYPTION_KEY. Nothing has been overwritten.",
+  code: null,
+  action: CloseAction.Stop()
+}

@@ -1,0 +1,174 @@
+import { Context, type DateTime, Deferred, Duration, Effect, Layer, Option, Queue, Ref, Schedule, type Scope, SubscriptionRef } from "effect"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Restriction } from "../domain/Device.ts"
+import { qrDataUrl } from "../domain/QrImage.ts"
+import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+import { Contacts } from "../sql/Contacts.ts"
+import { Devices } from "../sql/Devices.ts"
+import { Messages } from "../sql/Messages.ts"
+import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
+import { type Connection, type CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
+import { stableAfter } from "./Reconnect.ts"
+import { LoginGate } from "./LoginGate.ts"
+import { OutboxPump } from "./OutboxPump.ts"
+import { Projector } from "./Projector.ts"
+
+const connectWithin = Duration.seconds(45)
+const drainWithin = Duration.seconds(90)
+const probeEvery = Duration.seconds(60)
+const untilStored = Schedule.exponential("200 millis").pipe(
+  Schedule.union(Schedule.spaced("5 seconds")),
+  Schedule.jittered
+)
+
+export interface SessionOptions {
+  readonly deviceId: DeviceId
+  readonly epoch: number
+  readonly pairing: boolean
+  readonly restriction: Restriction | null
+  /** set while the socket is there, for commands that need it */
+  readonly live: SubscriptionRef.SubscriptionRef<Option.Option<LiveConnection>>
+}
+
+export interface LiveConnection {
+  readonly connection: Connection
+  readonly epoch: number
+}
+
+export interface SessionEnd {
+  readonly closed: CloseReason
+  /** it was online for a minute or more */
+  readonly stable: boolean
+}
+
+/** One socket from opening to its end, with everything that runs on it: projection, pump, watchdogs. */
+export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")<DeviceSession, {
+  readonly run: (
+    options: SessionOptions
+  ) => Effect.Effect<SessionEnd, CredentialsUnreadable | OwnerChanged | StorageUnavailable>
+}>() {
+  static readonly layer = Layer.effect(
+    DeviceSession,
+    Effect.gen(function*() {
+      const whatsapp = yield* WhatsApp
+      const devices = yield* Devices
+      const contacts = yield* Contacts
+      const messages = yield* Messages
+      const projector = yield* Projector
+      const pump = yield* OutboxPump
+      const gate = yield* LoginGate
+
+      const run = Effect.fn("DeviceSession.run")(function*(options: SessionOptions) {
+        const { deviceId, epoch } = options
+        // what the socket has stored by its end becomes rows although the socket is gone
+        yield* Effect.addFinalizer(() => projector.drain(deviceId).pipe(Effect.timeout("5 seconds"), Effect.ignoreLogged))
+
+        const ended = yield* Deferred.make<CloseReason, OwnerChanged | StorageUnavailable>()
+        const settings = yield* devices.settings(deviceId).pipe(Effect.catchTag("DeviceNotFound", Effect.die))
+        const loggedIn = yield* Effect.makeLatch(false)
+        const drained = yield* Effect.makeLatch(false)
+        const journalled = yield* Queue.sliding<void>(1)
+        const stable = yield* Ref.make(false)
+
+        const recycle = (text: string) => Deferred.succeed(ended, lost(text))
+
+        const setConnected = (restriction: Restriction | null) =>
+          devices.setState(deviceId, epoch, {
+            status: "connected",
+            reason: null,
+            reasonText: null,
+            retryAt: null,
+            restriction
+          })
+
+        const online = Effect.fnUntraced(function*(connection: Connection, pairing: Extract<SocketEvent, { _tag: "Open" }>) {
+          yield* devices.setPairing(deviceId, epoch, pairing)
+          yield* setConnected(options.restriction)
+          yield* loggedIn.open
+          yield* Effect.forkScoped(
+            pump.run({ deviceId, epoch, connection, stuck: Effect.asVoid(recycle("Messages go unacknowledged.")) })
+          )
+          yield* Effect.forkScoped(Effect.delay(Ref.set(stable, true), stableAfter))
+          yield* Effect.forkScoped(watchLink(connection))
+        })
+
+        const handle = (connection: Connection) => SocketEvent.$match({
+          Qr: Effect.fnUntraced(function*({ expiresAt, qr }: { readonly qr: string; readonly expiresAt: DateTime.Utc }) {
+            yield* devices.showQr(deviceId, epoch, { qr, qrCode: yield* qrDataUrl(qr), expiresAt })
+            yield* loggedIn.open
+          }),
+          Paired: (pairing) => devices.setPairing(deviceId, epoch, pairing),
+          Open: (pairing) => online(connection, pairing),
+          Drained: () => drained.open,
+          Journalled: () => Queue.offer(journalled, undefined),
+          Contacts: ({ contacts: facts }) => contacts.upsert(deviceId, facts),
+          Restricted: ({ restriction }) => setConnected(restriction),
+          Closed: ({ reason }) => Deferred.succeed(ended, reason)
+        })
+
+        const consume = (connection: Connection) => {
+          const handleNext = handle(connection)
+          return Effect.forever(
+            Effect.flatMap(
+              Queue.take(connection.events),
+              (event): Effect.Effect<unknown, OwnerChanged | StorageUnavailable, Scope.Scope> => handleNext(event)
+            )
+          )
+        }
+
+        const project = Effect.forever(
+          Effect.zipRight(
+            projector.drain(deviceId).pipe(
+              Effect.tapError((error) => Effect.logWarning("What WhatsApp sent could not be written yet", error)),
+              Effect.retry(untilStored)
+            ),
+            Queue.take(journalled)
+          )
+        )
+
+        /** Two round trips in a row that fail mean a dead link, whatever TCP believes. */
+        const watchLink = Effect.fnUntraced(function*(connection: Connection) {
+          yield* Effect.raceFirst(drained.await, Effect.delay(recycle("Offline messages did not end."), drainWithin))
+          yield* Effect.sleep(probeEvery)
+          yield* connection.probe.pipe(
+            Effect.retry({ times: 1 }),
+            Effect.catchAll(() => recycle("The server does not answer.")),
+            Effect.repeat(Schedule.spaced(probeEvery))
+          )
+        })
+
+        const logIn = Effect.gen(function*() {
+          const connection = yield* whatsapp.open({
+            deviceId,
+            epoch,
+            pairing: options.pairing,
+            proxyUrl: settings.proxyUrl,
+            browserName: settings.browserName,
+            sentPayload: (messageId) => messages.payload(deviceId, messageId)
+          })
+          yield* Effect.acquireRelease(
+            SubscriptionRef.set(options.live, Option.some({ connection, epoch })),
+            () => SubscriptionRef.set(options.live, Option.none())
+          )
+          yield* Effect.forkScoped(Effect.intoDeferred(consume(connection), ended))
+          yield* Effect.forkScoped(project)
+          yield* Effect.raceFirst(loggedIn.await, Effect.exit(Deferred.await(ended))).pipe(
+            Effect.raceFirst(Effect.delay(recycle("WhatsApp did not answer the login."), connectWithin))
+          )
+        })
+
+        yield* gate.withPermits(1)(logIn)
+        return { closed: yield* Deferred.await(ended), stable: yield* Ref.get(stable) }
+      }, Effect.scoped)
+
+      return DeviceSession.of({ run })
+    })
+  )
+}
+
+const lost = (text: string): CloseReason => ({
+  reason: "connection_lost",
+  text,
+  code: null,
+  action: CloseAction.Backoff({ base: 1000 })
+})

@@ -1,0 +1,54 @@
+import { Context, Effect, Layer } from "effect"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import { Inbound } from "../domain/Inbound.ts"
+import type { StorageUnavailable } from "../domain/Storage.ts"
+import { EventLog } from "../sql/EventLog.ts"
+import { Messages } from "../sql/Messages.ts"
+import { InboundJournal, type JournalUnreadable } from "../whatsapp/InboundJournal.ts"
+import { projectedCount } from "./ActorMetrics.ts"
+import { Signals } from "./Signals.ts"
+
+const batch = 100
+
+/** Turns the journal of a device into rows and events, oldest first, each batch in one transaction. */
+export class Projector extends Context.Tag("whatsapp-service/Projector")<Projector, {
+  /** Until the journal is empty; safe to repeat at any time. Returns how many entries it took. */
+  readonly drain: (deviceId: DeviceId) => Effect.Effect<number, StorageUnavailable | JournalUnreadable>
+}>() {
+  static readonly layer = Layer.effect(
+    Projector,
+    Effect.gen(function*() {
+      const journal = yield* InboundJournal
+      const messages = yield* Messages
+      const events = yield* EventLog
+      const signals = yield* Signals
+
+      const project = Effect.fnUntraced(function*(deviceId: DeviceId) {
+        const entries = yield* journal.pending(deviceId, batch)
+        if (entries.length === 0) return 0
+        const facts = entries.map((entry) => entry.fact)
+        yield* events.transaction(
+          Effect.zipRight(
+            journal.done(deviceId, entries.map((entry) => entry.id)),
+            messages.record(deviceId, facts.filter((fact) => fact._tag !== "Internal"))
+          )
+        )
+        yield* signals.messagesChanged(facts.filter(Inbound.$is("Receipt")).flatMap((receipt) => receipt.messageIds))
+        yield* projectedCount(entries.length)
+        return entries.length
+      })
+
+      return Projector.of({
+        drain: Effect.fn("Projector.drain")(function*(deviceId) {
+          let total = 0
+          let taken = 0
+          do {
+            taken = yield* project(deviceId)
+            total += taken
+          } while (taken === batch)
+          return total
+        })
+      })
+    })
+  )
+}
