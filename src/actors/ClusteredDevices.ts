@@ -18,16 +18,6 @@ export const ClusteredDevices = Layer.effect(
     const events = yield* EventLog
     const client = yield* DeviceEntity.client
 
-    const answered = (deviceId: DeviceId) => <A, E>(call: Effect.Effect<A, E | ClusterTrouble>) =>
-      call.pipe(
-        Effect.timeoutFail({ duration: answerWithin, onTimeout: () => new DeviceBusy({ deviceId }) }),
-        Effect.catchAll((error): Effect.Effect<never, Exclude<E, ClusterTrouble> | DeviceBusy> =>
-          isClusterTrouble(error)
-            ? new DeviceBusy({ deviceId })
-            : Effect.fail(error as Exclude<E, ClusterTrouble> | DeviceBusy)
-        )
-      )
-
     const settled = (deviceId: DeviceId) =>
       Stream.concat(Stream.void, events.changes).pipe(
         Stream.mapEffect(() => devices.get(deviceId)),
@@ -66,6 +56,16 @@ export const ClusteredDevices = Layer.effect(
     })
   })
 )
+
+const answered = (deviceId: DeviceId) => <A, E>(call: Effect.Effect<A, E | ClusterTrouble>) =>
+  call.pipe(
+    Effect.timeoutFail({ duration: answerWithin, onTimeout: () => new DeviceBusy({ deviceId }) }),
+    Effect.catchAll((error): Effect.Effect<never, Exclude<E, ClusterTrouble> | DeviceBusy> =>
+      isClusterTrouble(error)
+        ? new DeviceBusy({ deviceId })
+        : Effect.fail(error as Exclude<E, ClusterTrouble> | DeviceBusy)
+    )
+  )
 
 const hasSomethingToShow = (device: Device) =>
   device.status !== "connecting" || device.retryAt !== null

@@ -42,13 +42,6 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const contacts = yield* Contacts
       const signals = yield* Signals
 
-      /** What has happened on the wire is written down, however long the database takes; nothing is sent twice for it. */
-      const persist = <A, E>(effect: Effect.Effect<A, E | StorageUnavailable>) =>
-        Effect.retry(
-          effect,
-          Schedule.whileInput(untilStored, (error: E | StorageUnavailable) => Predicate.isTagged(error, "StorageUnavailable"))
-        ) as Effect.Effect<A, Exclude<E, StorageUnavailable>>
-
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => persist(outbox.postpone(row, DateTime.add(now, { seconds }))))
 
@@ -167,6 +160,13 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
     })
   )
 }
+
+/** What has happened on the wire is written down, however long the database takes; nothing is sent twice for it. */
+const persist = <A, E>(effect: Effect.Effect<A, E | StorageUnavailable>) =>
+  Effect.retry(
+    effect,
+    Schedule.whileInput(untilStored, (error: E | StorageUnavailable) => Predicate.isTagged(error, "StorageUnavailable"))
+  ) as Effect.Effect<A, Exclude<E, StorageUnavailable>>
 
 const failure = (code: SendFailure["code"], text: string): SendFailure => ({ code, text, whatsapp: null })
 const notOnWhatsApp = failure("NOT_ON_WHATSAPP", "This number is not on WhatsApp.")

@@ -27,9 +27,6 @@ export const OutboxSending = Layer.scoped(
       yield* client(entityId(device)).WakeOutbox().pipe(Effect.ignore, Effect.forkIn(scope))
     })
 
-    const isThere = (message: Message, until: "sent" | "delivered") =>
-      message.status === "failed" || message.status === "cancelled" || !isForward(message.status, until)
-
     return Sending.of({
       sendText: Effect.fn("Sending.sendText")(
         function*({ wait, ...input }) {
@@ -63,3 +60,6 @@ export const OutboxSending = Layer.scoped(
     })
   })
 )
+
+const isThere = (message: Message, until: "sent" | "delivered") =>
+  message.status === "failed" || message.status === "cancelled" || !isForward(message.status, until)

@@ -13,8 +13,7 @@ const isPhoneNumber = Schema.is(PhoneNumber)
  */
 export const parsePhoneNumber = (input: string, country?: string): Option.Option<PhoneNumber> => {
   const written = input.normalize("NFKC").trim().replace(/@(s\.whatsapp\.net|c\.us)$/, "")
-  if (!/^[+(\d][\d\s().\-/]*$/.test(written) && !/^\(?\+/.test(written)) return Option.none()
-  if (!/^[\d\s()+.\-/]+$/.test(written)) return Option.none()
+  if (!/^\(?\+?[\d\s().\-/]+$/.test(written)) return Option.none()
   const digits = written.replaceAll(/\D/g, "")
   const international = written.includes("+") ? digits : digits.startsWith("00") ? digits.slice(2) : undefined
   if (international === undefined && digits.startsWith("0")) {

@@ -1,7 +1,7 @@
 const secretNames = /token|secret|password|passwd|authorization|cookie|api[-_]?key|private|credential|creds|noise|qr$/i
 const patterns: ReadonlyArray<readonly [RegExp, string]> = [
-  [/\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g, "[token]"],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, "$1 [redacted]"],
+  [/\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g, "[token]"],
   [/\bwhsec_[\w+/=-]+/g, "[secret]"],
   [/(:\/\/)[^\s/:@]+:[^\s/@]+@/g, "$1[redacted]@"],
   [/((?:https?|wss?):\/\/[^\s?"']+|\s\/[^\s?"']*)\?[^\s"']*/g, "$1?[redacted]"],
