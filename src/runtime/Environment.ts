@@ -14,9 +14,12 @@ export const isProduction = Config.string("NODE_ENV").pipe(
 )
 
 /** An empty variable (`DB_HOST=`, as compose files pass them on) counts as not set. */
-export const environment: ConfigProvider.ConfigProvider = ConfigProvider.fromMap(
-  new Map(Object.entries(process.env).filter((entry): entry is [string, string] => (entry[1] ?? "") !== ""))
-)
+export const environment = (overrides: Readonly<Record<string, string>> = {}): ConfigProvider.ConfigProvider =>
+  ConfigProvider.fromMap(
+    new Map(
+      Object.entries({ ...process.env, ...overrides }).filter((entry): entry is [string, string] => (entry[1] ?? "") !== "")
+    )
+  )
 
 /** One line that names the variable, without its value. */
 export const explainConfigError = (error: ConfigError.ConfigError): string =>

@@ -1,0 +1,60 @@
+import { NodeContext, NodeRuntime } from "@effect/platform-node"
+import { Cause, ConfigError, Console, Effect, Layer } from "effect"
+import { createAdmin } from "./CreateAdmin.ts"
+import { demo } from "./Demo.ts"
+import { emulator } from "./EmulatorCommand.ts"
+import { environment, explainConfigError, loadDotEnv } from "./Environment.ts"
+import { Logging } from "./Logging.ts"
+import { migrate } from "./Migrate.ts"
+import { serve } from "./Serve.ts"
+
+const usage = `Usage: whatsapp-service COMMAND
+
+  serve          run the service (http://localhost:5000 and SQLite under ./data unless configured otherwise)
+  demo           run the service against the built-in emulator: pair, send, receive, without a phone
+  emulator       run the emulator alone, with a small HTTP API to control its phones
+  migrate        bring the database's tables up to date
+  create-admin   make an administrator: create-admin --email E [--username U] [--password P]
+
+Everything else is set by environment variables or a .env file; see .env.example.`
+
+const commands = {
+  serve: () => serve,
+  demo: () => demo,
+  emulator,
+  migrate: () => migrate,
+  "create-admin": createAdmin
+}
+const isCommand = (name: string | undefined): name is keyof typeof commands => name !== undefined && Object.hasOwn(commands, name)
+
+/** Runs one command until it ends or a signal comes; failures are one line, and the exit code says so. */
+export const runCommandLine = (args: ReadonlyArray<string>) => {
+  const [name, ...rest] = args
+  if (!isCommand(name)) {
+    const asked = name === undefined || name === "help" || name === "--help" || name === "-h"
+    return NodeRuntime.runMain(
+      (asked ? Console.log(usage) : Console.error(`There is no command '${name}'.\n\n${usage}`)).pipe(
+        Effect.zipRight(asked ? Effect.void : Effect.fail("usage"))
+      ),
+      { disableErrorReporting: true, disablePrettyLogger: true }
+    )
+  }
+  return loadDotEnv.pipe(
+    Effect.zipRight(Effect.suspend(() => commands[name](rest))),
+    Effect.tapErrorCause(report),
+    Effect.provide(Layer.mergeAll(Logging, NodeContext.layer)),
+    Effect.withConfigProvider(environment()),
+    NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
+  )
+}
+
+/** What a person can mend is one line; what is a bug comes with its trace. */
+const report = (cause: Cause.Cause<unknown>) => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
+  const failure = Cause.failureOption(cause)
+  if (failure._tag === "None") return Effect.logFatal("The service failed", cause)
+  const error = failure.value
+  return Effect.sync(() => process.stderr.write(`${ConfigError.isConfigError(error) ? explainConfigError(error) : describe(error)}\n`))
+}
+
+const describe = (error: unknown) => (error instanceof Error ? error.message : String(error))
