@@ -1,5 +1,5 @@
-import { Option, ParseResult, Schema } from "effect"
-import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/min"
+import { Config, Effect, Option, ParseResult, Schema } from "effect"
+import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/min"
 
 /** E.164 digits without the plus sign: country code first, 7 to 15 digits. */
 export const PhoneNumber = Schema.String.pipe(Schema.pattern(/^[1-9]\d{6,14}$/), Schema.brand("PhoneNumber"))
@@ -29,6 +29,13 @@ export const parsePhoneNumber = (input: string, country?: string): Option.Option
 const asPhoneNumber = (digits: string): Option.Option<PhoneNumber> =>
   isPhoneNumber(digits) ? Option.some(digits) : Option.none()
 
+/** The country whose national numbers (`0812…`) are read as well: its ISO code, such as `ID`. */
+const defaultCountry = Config.option(
+  Config.string("DEFAULT_COUNTRY").pipe(
+    Config.validate({ message: "expected a country's ISO code such as ID", validation: isSupportedCountry })
+  )
+)
+
 /** Decodes user input into E.164 digits, see {@link parsePhoneNumber}. */
 export const PhoneNumberFromInput = Schema.transformOrFail(
   Schema.String.pipe(Schema.maxLength(64)),
@@ -36,13 +43,12 @@ export const PhoneNumberFromInput = Schema.transformOrFail(
   {
     strict: true,
     decode: (input, _, ast) =>
-      Option.match(parsePhoneNumber(input), {
-        onNone: () =>
-          ParseResult.fail(
-            new ParseResult.Type(ast, input, "a phone number with country code is expected, such as 6281234567890")
-          ),
-        onSome: ParseResult.succeed
-      }),
+      defaultCountry.pipe(
+        Effect.flatMap((country) => parsePhoneNumber(input, Option.getOrUndefined(country))),
+        Effect.mapError(() =>
+          new ParseResult.Type(ast, input, "a phone number with country code is expected, such as 6281234567890")
+        )
+      ),
     encode: (phone) => ParseResult.succeed(phone)
   }
 )
