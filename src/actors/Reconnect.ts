@@ -25,15 +25,17 @@ const longestDelay = 60_000
 const restartsPerMinute = 3
 
 /**
- * Full jitter: a random delay up to `base · 2^failures`, at most a minute. A socket that stayed up for a minute starts the
+ * Full jitter: a random delay up to `base · 2^failures`, at most a minute; a base that long is kept as it is. A socket that stayed up for a minute starts the
  * count anew; a restart that WhatsApp asks for is not a failure, unless it asks more than three times a minute.
  */
 export const nextStep = Effect.fnUntraced(function*(attempts: Attempts, closed: CloseReason, stable: boolean) {
   const now = yield* DateTime.now
   const before = stable ? noAttempts : attempts
   const backoff = Effect.fnUntraced(function*(base: number, restarts: ReadonlyArray<number>) {
-    const ceiling = Math.min(longestDelay, base * 2 ** Math.min(before.failures, 16))
-    const delay = Math.round(yield* Random.nextRange(0, ceiling))
+    // where WhatsApp asks for a pause it gets at least that
+    const floor = base > longestDelay / 2 ? base : 0
+    const ceiling = Math.max(floor * 1.25, Math.min(longestDelay, base * 2 ** Math.min(before.failures, 16)))
+    const delay = Math.round(yield* Random.nextRange(floor, ceiling))
     return { attempts: { failures: before.failures + 1, restarts }, step: NextStep.Again({ delay }) as NextStep }
   })
   switch (closed.action._tag) {

@@ -24,6 +24,16 @@ describe("Reconnect", () => {
       expect(new Set(delays).size).toBeGreaterThan(10)
     }))
 
+  it.effect("never cuts a long pause short", () =>
+    Effect.gen(function*() {
+      const outdated = closed(CloseAction.Backoff({ base: 900_000 }))
+      for (const failures of [0, 1, 20]) {
+        const delay = yield* delayOf({ failures, restarts: [] }, outdated)
+        expect(delay).toBeGreaterThanOrEqual(900_000)
+        expect(delay).toBeLessThanOrEqual(1_125_000)
+      }
+    }))
+
   it.effect("begins anew once a socket stayed up", () =>
     Effect.gen(function*() {
       expect((yield* nextStep({ failures: 9, restarts: [] }, lost, false)).attempts.failures).toBe(10)
