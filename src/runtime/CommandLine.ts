@@ -18,7 +18,9 @@ const usage = `Usage: whatsapp-service COMMAND
 
 Everything else is set by environment variables or a .env file; see .env.example.`
 
-const commands = {
+type Command = (args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, NodeContext.NodeContext>
+
+const commands: Readonly<Record<"serve" | "demo" | "emulator" | "migrate" | "create-admin", Command>> = {
   serve: () => serve,
   demo: () => demo,
   emulator,

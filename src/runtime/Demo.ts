@@ -4,7 +4,7 @@ import { type EmulatorServer, startEmulator } from "../emulator/EmulatorServer.t
 import { qrTerminal } from "../domain/QrImage.ts"
 import { type DemoEvent, makeDemoClient } from "./DemoClient.ts"
 import { environment, port } from "./Environment.ts"
-import { Service } from "./Service.ts"
+import { Service } from "./Services.ts"
 
 const admin = { email: "admin@localhost", password: "demo-password" }
 const phone = "6281234567890"

@@ -14,22 +14,22 @@ export const Runner = Layer.unwrapEffect(
     const clusterHost = yield* Config.option(Config.nonEmptyString("CLUSTER_HOST"))
     const shardLockExpiration = yield* Config.duration("CLUSTER_LOCK_EXPIRATION").pipe(Config.withDefault("35 seconds"))
     if (Option.isSome(clusterHost)) {
-      const runnerAddress = RunnerAddress.make({
-        host: clusterHost.value,
-        port: yield* Config.port("CLUSTER_PORT").pipe(Config.withDefault(34431))
-      })
+      const runnerAddress = RunnerAddress.make(
+        clusterHost.value,
+        yield* Config.port("CLUSTER_PORT").pipe(Config.withDefault(34_431))
+      )
       const listenHost = yield* Config.nonEmptyString("CLUSTER_LISTEN_HOST").pipe(Config.withDefault(clusterHost.value))
       return NodeClusterSocket.layer({
         storage: "sql",
         shardingConfig: {
           runnerAddress: Option.some(runnerAddress),
-          runnerListenAddress: Option.some(RunnerAddress.make({ host: listenHost, port: runnerAddress.port })),
+          runnerListenAddress: Option.some(RunnerAddress.make(listenHost, runnerAddress.port)),
           shardLockExpiration
         }
       })
     }
     // Host and port are this process's alone and the same after a crash: it takes its own locks back at once.
-    const runnerAddress = RunnerAddress.make({ host: hostname(), port: yield* port })
+    const runnerAddress = RunnerAddress.make(hostname(), yield* port)
     return SingleRunner.layer({
       runnerStorage: "sql",
       shardingConfig: { runnerAddress: Option.some(runnerAddress), shardLockExpiration }

@@ -1,7 +1,9 @@
-import { Context, type Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { Contact, ContactFact } from "../domain/Contact.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
+import { makeContactList } from "./ContactList.ts"
+import { makeContactUpsert } from "./ContactUpsert.ts"
 
 /**
  * One row a person and device. A person known by phone number and later by LID (or the other way round) becomes one row
@@ -16,4 +18,9 @@ export class Contacts extends Context.Tag("whatsapp-service/Contacts")<Contacts,
     readonly after?: number | undefined
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<Contact>, StorageUnavailable>
-}>() {}
+}>() {
+  static readonly layer = Layer.effect(
+    Contacts,
+    Effect.map(Effect.all([makeContactUpsert, makeContactList]), ([{ upsert }, list]) => Contacts.of({ upsert, list }))
+  )
+}

@@ -1,10 +1,12 @@
-import { Context, type DateTime, type Effect, type Redacted } from "effect"
+import { Context, type DateTime, Effect, Layer, type Redacted } from "effect"
 import type { Device, DeviceExists, DeviceNotFound, DeviceReason, DeviceStatus, Restriction, Wanted } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import type { UserId, UserNotFound } from "../domain/User.ts"
+import { makeDeviceOwnership } from "./DeviceOwnership.ts"
+import { makeDeviceRegister } from "./DeviceRegister.ts"
 
 export interface DeviceState {
   readonly status: DeviceStatus
@@ -64,4 +66,12 @@ export class Devices extends Context.Tag("whatsapp-service/Devices")<Devices, {
   readonly wipe: (deviceId: DeviceId, epoch: number) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
   /** Removes the device with credentials, keys, journal and contacts. Its messages stay with their user. */
   readonly remove: (deviceId: DeviceId, epoch: number) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
-}>() {}
+}>() {
+  static readonly layer = Layer.effect(
+    Devices,
+    Effect.map(
+      Effect.all([makeDeviceRegister, makeDeviceOwnership]),
+      ([register, ownership]) => Devices.of({ ...register, ...ownership })
+    )
+  )
+}

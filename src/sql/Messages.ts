@@ -1,9 +1,11 @@
-import { Context, type Effect, type Option } from "effect"
+import { Context, Effect, Layer, type Option } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Inbound } from "../domain/Inbound.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { Direction, Message, MessageId, MessageNotFound } from "../domain/Message.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
+import { makeMessageHistory } from "./MessageHistory.ts"
+import { makeMessageRecorder } from "./MessageRecorder.ts"
 
 export interface HistoryQuery {
   /** a person by phone or LID address, or a group */
@@ -30,4 +32,12 @@ export class Messages extends Context.Tag("whatsapp-service/Messages")<Messages,
   readonly get: (deviceId: DeviceId, messageId: MessageId) => Effect.Effect<Message, MessageNotFound | StorageUnavailable>
   /** The protobuf of an outgoing message by its id alone: a retry may ask for it under another address of the same person. */
   readonly payload: (deviceId: DeviceId, messageId: MessageId) => Effect.Effect<Option.Option<Uint8Array>, StorageUnavailable>
-}>() {}
+}>() {
+  static readonly layer = Layer.effect(
+    Messages,
+    Effect.map(
+      Effect.all([makeMessageRecorder, makeMessageHistory]),
+      ([record, history]) => Messages.of({ record, ...history })
+    )
+  )
+}

@@ -1,10 +1,12 @@
-import { Context, type DateTime, type Effect, type Option } from "effect"
+import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import type { DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { IdempotencyConflict, Message, MessageId, SendFailure } from "../domain/Message.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+import { makeOutboxIntake } from "./OutboxIntake.ts"
+import { makeOutboxQueue } from "./OutboxQueue.ts"
 
 /** Interactive sends overtake scheduled ones, which overtake bulk. */
 export const Priority = { interactive: 0, scheduled: 10, bulk: 20 } as const
@@ -52,4 +54,9 @@ export class Outbox extends Context.Tag("whatsapp-service/Outbox")<Outbox, {
   readonly failed: (row: OutboxRow, failure: SendFailure) => Effect.Effect<void, StorageUnavailable>
   /** Puts the row back until `at`; it stays `pending`. */
   readonly postpone: (row: OutboxRow, at: DateTime.Utc) => Effect.Effect<void, StorageUnavailable>
-}>() {}
+}>() {
+  static readonly layer = Layer.effect(
+    Outbox,
+    Effect.map(Effect.all([makeOutboxIntake, makeOutboxQueue]), ([accept, queue]) => Outbox.of({ accept, ...queue }))
+  )
+}

@@ -1,7 +1,14 @@
-import { Context, type Effect, Schema } from "effect"
+import { SqlClient, SqlSchema } from "@effect/sql"
+import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
+import { Cipher } from "../domain/Cipher.ts"
+import type { ContactFact } from "../domain/Contact.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Inbound } from "../domain/Inbound.ts"
-import type { StorageUnavailable } from "../domain/Storage.ts"
+import { StorageUnavailable } from "../domain/Storage.ts"
+import { type AuthRows, journalPlace, makeAuthRows } from "./AuthRows.ts"
+import { factsOf } from "./InboundFacts.ts"
+import { decodeJournalRecord } from "./JournalRecord.ts"
+import { withBothIds } from "./LidMapping.ts"
 
 export interface JournalEntry {
   readonly id: number
@@ -24,4 +31,84 @@ export class InboundJournal extends Context.Tag("whatsapp-service/InboundJournal
   readonly done: (deviceId: DeviceId, ids: ReadonlyArray<number>) => Effect.Effect<void, StorageUnavailable>
   /** Removes what is done and older than 14 days, at most `limit` rows. */
   readonly prune: (limit: number) => Effect.Effect<number, StorageUnavailable>
-}>() {}
+}>() {
+  static readonly layer = Layer.effect(InboundJournal, Effect.suspend(() => make))
+}
+
+/** WhatsApp keeps what it could not deliver for as long. */
+const redeliveryWindow = Duration.days(14)
+
+const Row = Schema.Struct({ id: Schema.Number, digest: Schema.String, value: Schema.Uint8ArrayFromSelf })
+
+const make = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const cipher = yield* Cipher
+  const rows: AuthRows = yield* makeAuthRows
+
+  const selectPending = SqlSchema.findAll({
+    Request: Schema.Struct({ deviceId: Schema.String, limit: Schema.Int }),
+    Result: Row,
+    execute: ({ deviceId, limit }) =>
+      sql`SELECT id, digest, value FROM inbound_journal
+        WHERE device_id = ${deviceId} AND done_at IS NULL ORDER BY id LIMIT ${sql.literal(String(limit))}`
+  })
+  const selectOld = SqlSchema.findAll({
+    Request: Schema.Struct({ before: Schema.Number, limit: Schema.Int }),
+    Result: Schema.Struct({ id: Schema.Number }),
+    execute: ({ before, limit }) =>
+      sql`SELECT id FROM inbound_journal WHERE done_at < ${before} ORDER BY done_at LIMIT ${sql.literal(String(limit))}`
+  })
+  const unavailable = { SqlError: (cause: unknown) => new StorageUnavailable({ cause }), ParseError: Effect.die }
+
+  const pending = Effect.fn("InboundJournal.pending")(function*(deviceId: DeviceId, limit: number) {
+    const found = yield* selectPending({ deviceId, limit }).pipe(Effect.catchTags(unavailable))
+    const entries: Array<JournalEntry> = []
+    for (const { digest, id, value } of found) {
+      const facts = yield* cipher.decrypt(journalPlace(deviceId, digest), value).pipe(
+        Effect.flatMap((bytes) => decodeJournalRecord(Buffer.from(bytes).toString())),
+        Effect.flatMap((record) => Effect.try(() => factsOf(record))),
+        Effect.mapError((cause) => new JournalUnreadable({ deviceId, cause }))
+      )
+      for (const fact of facts) entries.push({ id, fact })
+    }
+    const people = entries.flatMap(({ fact }) => (fact._tag === "Internal" ? [] : [fact.origin.peer, fact.origin.participant]))
+    const complete = yield* withBothIds(rows, deviceId, people.filter((person) => person !== undefined)).pipe(
+      Effect.catchTag("Undecipherable", (cause) => new JournalUnreadable({ deviceId, cause }))
+    )
+    return entries.map(({ fact, id }) => ({ id, fact: completed(fact, complete) }))
+  })
+
+  const done = Effect.fn("InboundJournal.done")(function*(deviceId: DeviceId, ids: ReadonlyArray<number>) {
+    if (ids.length === 0) return
+    const now = yield* Clock.currentTimeMillis
+    const these = sql`device_id = ${deviceId} AND ${sql.in("id", [...new Set(ids)])}`
+    // a receipt may come twice without harm; of a message only the digest is needed to know it again
+    yield* Effect.zipRight(
+      sql`DELETE FROM inbound_journal WHERE ${these} AND kind = 'receipt'`,
+      sql`UPDATE inbound_journal
+        SET done_at = ${now}, value = CASE WHEN kind = 'message' THEN ${new Uint8Array(0)} ELSE value END
+        WHERE ${these}`
+    ).pipe(Effect.catchTag("SqlError", (cause) => new StorageUnavailable({ cause })))
+  })
+
+  const prune = Effect.fn("InboundJournal.prune")(function*(limit: number) {
+    const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(redeliveryWindow)
+    const old = yield* selectOld({ before, limit }).pipe(Effect.catchTags(unavailable))
+    if (old.length === 0) return 0
+    yield* sql`DELETE FROM inbound_journal WHERE ${sql.in("id", old.map(({ id }) => id))}`.pipe(
+      Effect.catchTag("SqlError", (cause) => new StorageUnavailable({ cause }))
+    )
+    return old.length
+  })
+
+  return InboundJournal.of({ pending, done, prune })
+})
+
+const completed = (fact: Inbound, complete: (person: ContactFact) => ContactFact): Inbound => {
+  if (fact._tag === "Internal") return fact
+  const { participant, peer } = fact.origin
+  return {
+    ...fact,
+    origin: { ...fact.origin, peer: peer && complete(peer), participant: participant && complete(participant) }
+  }
+}

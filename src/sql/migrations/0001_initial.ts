@@ -1,9 +1,11 @@
 import { SqlClient } from "@effect/sql"
-import { Effect } from "effect"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect, Predicate } from "effect"
 
 /**
  * Times are BIGINT milliseconds since 1970 UTC, booleans 0 or 1, JSON is text: what SQLite, MySQL 8 and MariaDB store and
  * sort alike. Texts compare byte by byte (`utf8mb4_bin`); what must be unique regardless of case has a lower-case column.
+ * Each step can be repeated: MySQL commits every one by itself, and a start that was cut off goes through them again.
  */
 export default Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -25,8 +27,13 @@ export default Effect.gen(function*() {
   })
   const { bytes, id, key, text } = types
   const table = (name: string, columns: ReadonlyArray<string>) =>
-    sql.unsafe(`CREATE TABLE ${name} (${columns.join(", ")})${types.tail}`)
-  const index = (name: string, on: string) => sql.unsafe(`CREATE INDEX ${name} ON ${on}`)
+    sql.unsafe(`CREATE TABLE IF NOT EXISTS ${name} (${columns.join(", ")})${types.tail}`)
+  const index = (name: string, on: string) =>
+    sql.onDialectOrElse({
+      // MySQL has no IF NOT EXISTS here; 1061: the index is there
+      mysql: () => Effect.catchIf(sql.unsafe(`CREATE INDEX ${name} ON ${on}`), hasErrno(1061), () => Effect.void),
+      orElse: () => sql.unsafe(`CREATE INDEX IF NOT EXISTS ${name} ON ${on}`)
+    })
 
   yield* table("users", [
     `id ${id}`,
@@ -149,7 +156,7 @@ export default Effect.gen(function*() {
     `content ${text}`,
     `direction ${key(16)} NOT NULL`,
     `status ${key(16)} NOT NULL`,
-    `failure ${key(1024)}`,
+    `failure ${text}`,
     "timestamp BIGINT NOT NULL",
     "sent_at BIGINT",
     "delivered_at BIGINT",
@@ -159,9 +166,11 @@ export default Effect.gen(function*() {
     // the outbox half: null for what came in or was written on the phone
     `idempotency_key ${key(255)}`,
     `request_hash ${key(64)}`,
+    // priority and send_at are there while the row waits to be sent, null otherwise: the pump reads only what waits
     "priority INTEGER",
-    // due time while the row waits to be sent, null otherwise: the pump's index holds only what waits
     "send_at BIGINT",
+    // when it was first due: a row that was put off keeps its place in its chat
+    "due_at BIGINT",
     `job_id ${key(64)}`,
     "attempts INTEGER NOT NULL DEFAULT 0",
     "created_at BIGINT NOT NULL",
@@ -170,7 +179,8 @@ export default Effect.gen(function*() {
     "UNIQUE (device_id, idempotency_key)"
   ])
   yield* index("messages_chat", "messages (device_id, chat_key, id)")
-  yield* index("messages_due", "messages (device_id, send_at, priority, id)")
+  yield* index("messages_due", "messages (device_id, priority, send_at, id)")
+  yield* index("messages_lane", "messages (device_id, chat_key, send_at)")
   yield* index("messages_user", "messages (user_id, id)")
   yield* index("messages_contact", "messages (contact_id)")
 
@@ -214,5 +224,9 @@ export default Effect.gen(function*() {
 
   // the last event id: its row lock, held until the commit, makes the order of ids the order of commits
   yield* table("event_counter", ["id INTEGER NOT NULL PRIMARY KEY", "last_event_id BIGINT NOT NULL"])
-  yield* sql.unsafe("INSERT INTO event_counter (id, last_event_id) VALUES (1, 0)")
+  const counters = yield* sql`SELECT id FROM event_counter`
+  if (counters.length === 0) yield* sql`INSERT INTO event_counter (id, last_event_id) VALUES (1, 0)`
 })
+
+const hasErrno = (errno: number) => (error: SqlError) =>
+  Predicate.hasProperty(error.cause, "errno") && error.cause.errno === errno

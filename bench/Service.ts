@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Child } from "./Child.ts"
+import type { Emulator } from "./Emulator.ts"
+import { EventCounter } from "./EventCounter.ts"
+import { Json } from "./Json.ts"
+import { freePort, until } from "./waiting.ts"
+
+const base = "/api/whatsapp-multi-device/devices"
+const admin = { email: "bench@example.com", password: "a password for the benchmark" }
+
+interface Device {
+  readonly deviceId: string
+  readonly status: string
+  readonly phoneNumber: string | null
+}
+
+/** The built service in its own process; a restart keeps its data. */
+export class Service {
+  readonly #emulator: Emulator
+  readonly #environment: Readonly<Record<string, string>>
+  readonly #folder: string
+  readonly #origin: string
+  readonly #json: Json
+  #child: Child | undefined
+
+  private constructor(emulator: Emulator, port: number, environment: Readonly<Record<string, string>>) {
+    this.#emulator = emulator
+    this.#folder = mkdtempSync(join(tmpdir(), "wa-bench-service-"))
+    process.once("exit", this.#forget)
+    this.#origin = `http://127.0.0.1:${port}`
+    this.#json = new Json(this.#origin)
+    this.#environment = {
+      PORT: `${port}`,
+      HOST: "127.0.0.1",
+      DATA_DIR: this.#folder,
+      NODE_ENV: "production",
+      JWT_SECRET: "a secret of the benchmark, long enough",
+      JWT_REFRESH_SECRET: "another secret of the benchmark, long enough",
+      ENCRYPTION_KEY: "a key of the benchmark that is long enough",
+      ADMIN_EMAIL: admin.email,
+      ADMIN_PASSWORD: admin.password,
+      RATE_LIMIT: "off",
+      LOG_LEVEL: "info",
+      WA_SOCKET_URL: emulator.url,
+      WA_NOISE_ROOT_KEY: emulator.noiseRootKey,
+      ...environment
+    }
+  }
+
+  static async make(emulator: Emulator, environment: Readonly<Record<string, string>> = {}): Promise<Service> {
+    return new Service(emulator, await freePort(), environment)
+  }
+
+  get child(): Child {
+    if (this.#child === undefined) throw new Error("the service has not been started")
+    return this.#child
+  }
+
+  async start(): Promise<void> {
+    const child = new Child("service", "dist/main.js", ["serve"], this.#environment)
+    this.#child = child
+    const isReady = () => this.#json.ask("GET", "/health/ready").then(() => true)
+    await Promise.race([
+      until("the service", isReady),
+      child.exited.then(() => Promise.reject(new Error(`the service did not start:\n${child.output}`)))
+    ])
+    // loading the program is no delay that anybody waits for
+    await child.figures()
+    const answer = await this.#json.ask("POST", "/api/auth/login", admin) as { readonly data: { readonly token: string } }
+    this.#json.headers = { authorization: `Bearer ${answer.data.token}` }
+  }
+
+  async stop(): Promise<void> {
+    const code = await this.child.stop()
+    if (code !== 0) throw new Error(`the service ended with ${code}:\n${this.child.output}`)
+  }
+
+  /** Links a new device to the phone; answers its id when it is connected. */
+  async pair(phone: string): Promise<string> {
+    const { deviceId } = await this.#data("POST", base, { deviceName: phone }) as Device
+    await this.#json.ask("POST", `${base}/${deviceId}/connect`)
+    const { qr } = await this.#data("GET", `${base}/${deviceId}/qr`) as { readonly qr: string }
+    await this.#emulator.scan(phone, qr)
+    const isConnected = async () => (await this.#data("GET", `${base}/${deviceId}/status`) as Device).status === "connected"
+    await until(`${phone} to be connected`, isConnected, { every: 200 })
+    return deviceId
+  }
+
+  /** Answers when WhatsApp has acknowledged the message. */
+  async send(deviceId: string, to: string, message: string): Promise<void> {
+    const answer = await this.#data("POST", `${base}/${deviceId}/send-message?timeout=60`, { phone: to, message }) as Device
+    if (answer.status === "pending") throw new Error(`a message to ${to} was not sent within a minute`)
+  }
+
+  /** The number of incoming messages among the newest with a person. */
+  async incoming(deviceId: string, phone: string, limit: number): Promise<number> {
+    const path = `${base}/${deviceId}/chat-history/${phone}?direction=incoming&limit=${Math.min(limit, 200)}`
+    const { items } = await this.#data("GET", path) as { readonly items: ReadonlyArray<unknown> }
+    return items.length
+  }
+
+  events(): Promise<EventCounter> {
+    return EventCounter.open(`${this.#origin}/api/events`, this.#json.headers)
+  }
+
+  async remove(): Promise<void> {
+    await this.#child?.stop("SIGKILL")
+    await this.#json.close()
+    process.removeListener("exit", this.#forget)
+    this.#forget()
+  }
+
+  readonly #forget = () => rmSync(this.#folder, { recursive: true, force: true })
+
+  async #data(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
+    return (await this.#json.ask(method, path, body) as { readonly data: unknown }).data
+  }
+}

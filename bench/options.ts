@@ -1,0 +1,46 @@
+import { parseArgs } from "node:util"
+
+const parts = ["send", "receive", "memory", "restart"] as const
+export type Part = (typeof parts)[number]
+
+export interface Options {
+  readonly only: ReadonlySet<Part>
+  readonly mysql: boolean
+  readonly profile: boolean
+  /** of messages per round, rounds, and devices of the memory and restart measurements */
+  readonly messages: number
+  readonly warmUp: number
+  readonly rounds: number
+  readonly devices: readonly [few: number, many: number]
+  readonly restarts: number
+}
+
+export const usage = `Usage: npm run bench -- [options]
+
+  --quick        small counts: whether it all works, in less than a minute
+  --only PARTS   some of ${parts.join(",")}
+  --mysql        sending and receiving on MySQL too, at TEST_MYSQL_URL
+  --profile      one more round of each under the profiler, and where its time goes`
+
+export const readOptions = (args: ReadonlyArray<string>): Options => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string", default: parts.join(",") },
+      mysql: { type: "boolean", default: false },
+      profile: { type: "boolean", default: false }
+    }
+  })
+  const asked = values.only.split(",")
+  const unknown = asked.find((name) => !parts.some((part) => part === name))
+  if (unknown !== undefined) throw new Error(`there is no part '${unknown}'`)
+  return {
+    only: new Set(parts.filter((part) => asked.includes(part))),
+    mysql: values.mysql,
+    profile: values.profile,
+    ...(values.quick
+      ? { messages: 100, warmUp: 60, rounds: 3, devices: [4, 8] as const, restarts: 1 }
+      : { messages: 1000, warmUp: 1000, rounds: 5, devices: [50, 200] as const, restarts: 3 })
+  }
+}

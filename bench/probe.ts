@@ -1,0 +1,85 @@
+import { writeFileSync } from "node:fs"
+import { monitorEventLoopDelay } from "node:perf_hooks"
+
+/** What a process has used; times in milliseconds, sizes in bytes. The event loop's delay is that since the last reading. */
+export interface Figures {
+  readonly cpu: number
+  readonly rss: number
+  readonly heap: number
+  readonly external: number
+  readonly delayP99: number
+  readonly delayMax: number
+}
+
+/** What a process answers when its parent asks over the channel between them. */
+export type Answer = (argument: never) => unknown
+
+const resolution = 10
+const delay = monitorEventLoopDelay({ resolution })
+delay.enable()
+
+// the histogram holds the time from one tick of its timer to the next: a loop without delay shows the resolution
+const beyondTick = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - resolution)
+
+const figures = (): Figures => {
+  const { system, user } = process.cpuUsage()
+  const { external, heapUsed, rss } = process.memoryUsage()
+  const read = {
+    cpu: (user + system) / 1000,
+    rss,
+    heap: heapUsed,
+    external,
+    delayP99: beyondTick(delay.percentile(99)),
+    delayMax: beyondTick(delay.max)
+  }
+  delay.reset()
+  return read
+}
+
+let stopProfile: (() => Promise<unknown>) | undefined
+
+const startProfile = async () => {
+  const { Session } = await import("node:inspector/promises")
+  const session = new Session()
+  session.connect()
+  await session.post("Profiler.enable")
+  await session.post("Profiler.setSamplingInterval", { interval: 250 })
+  await session.post("Profiler.start")
+  stopProfile = async () => {
+    const { profile } = await session.post("Profiler.stop")
+    session.disconnect()
+    return profile
+  }
+}
+
+const saveProfile = async ({ file }: { readonly file: string }) => {
+  writeFileSync(file, JSON.stringify(await stopProfile?.()))
+}
+
+export const answers: Record<string, Answer> = {
+  figures,
+  collect: () => globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" }),
+  startProfile,
+  saveProfile
+}
+
+interface Question {
+  readonly id: number
+  readonly name: string
+  readonly argument: never
+}
+
+const answer = async ({ argument, id, name }: Question) => {
+  try {
+    const answered = answers[name]
+    if (answered === undefined) throw new Error(`nobody answers ${name}`)
+    process.send?.({ id, answer: await answered(argument) })
+  } catch (error) {
+    process.send?.({ id, error: error instanceof Error ? error.stack : String(error) })
+  }
+}
+
+process.on("message", (question: Question) => void answer(question))
+// neither keeps the process alive, nor lets it outlive its parent
+process.channel?.unref()
+process.once("disconnect", () => process.exit(1))

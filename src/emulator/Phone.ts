@@ -1,0 +1,265 @@
+import type { Account } from "./Account.ts"
+import type { Directory } from "./Directory.ts"
+import { EmulatedDevice } from "./EmulatedDevice.ts"
+import { EmulatorError } from "./EmulatorError.ts"
+import type { Addressing } from "./EmulatorOptions.ts"
+import { furtherDevice } from "./furtherDevice.ts"
+import type { Hub } from "./Hub.ts"
+import { messageId } from "./messageId.ts"
+import type { Letter, Outgoing } from "./Outgoing.ts"
+import type { proto } from "./protocol/codec.ts"
+import { node } from "./protocol/node.ts"
+import { type ReceiptType, sendReceipt } from "./Receipts.ts"
+import type { Received } from "./Received.ts"
+import type { Pairing } from "./server/Pairing.ts"
+import { type MessageStatus, Statuses } from "./Statuses.ts"
+import { Waiters } from "./Waiters.ts"
+
+export interface LinkedDevice {
+  readonly number: number
+  readonly jid: string
+  readonly online: boolean
+  /** Stanzas that it has not acknowledged. */
+  readonly queued: number
+}
+
+export type Reply = string | proto.IMessage | undefined | void
+export type Content = string | proto.IMessage
+
+const messageOf = (content: Content): proto.IMessage =>
+  typeof content === "string" ? { conversation: content } : content
+
+/** A phone in someone's hand: what that person can see and do. */
+export class Phone {
+  readonly account: Account
+  readonly #hub: Hub
+  readonly #directory: Directory
+  readonly #outgoing: Outgoing
+  readonly #pairing: Pairing
+  readonly #statuses: Statuses
+  readonly #waiting: Waiters<Received>
+  #reply: ((received: Received) => Reply | Promise<Reply>) | undefined
+
+  constructor(
+    parts: { readonly hub: Hub; readonly directory: Directory; readonly outgoing: Outgoing; readonly pairing: Pairing },
+    account: Account
+  ) {
+    this.account = account
+    this.#hub = parts.hub
+    this.#directory = parts.directory
+    this.#outgoing = parts.outgoing
+    this.#pairing = parts.pairing
+    this.#statuses = new Statuses(parts.hub.timers)
+    this.#waiting = new Waiters(parts.hub.timers)
+    account.primary.onShown = (received) => this.#shown(received)
+    account.primary.onReceipt = (id, type) => this.#statuses.receipt(id, type)
+  }
+
+  get phone(): string {
+    return this.account.phone
+  }
+
+  get jid(): string {
+    return this.account.jid()
+  }
+
+  get lid(): string {
+    return this.account.lidJid()
+  }
+
+  get name(): string {
+    return this.account.name
+  }
+
+  set name(name: string) {
+    this.account.name = name
+  }
+
+  /** Whether this phone's messages name it by number or by LID. */
+  get addressing(): Addressing {
+    return this.account.addressing
+  }
+
+  set addressing(addressing: Addressing) {
+    this.account.addressing = addressing
+  }
+
+  get inbox(): ReadonlyArray<Received> {
+    return this.account.primary.inbox.entries
+  }
+
+  /** Messages not shown because their id, sender and chat were seen before. */
+  get duplicates(): ReadonlyArray<Received> {
+    return this.account.primary.duplicates.entries
+  }
+
+  /** Which receipts go out by themselves, from all emulated devices of the account. */
+  get receipts(): { readonly delivered: boolean; readonly read: boolean } {
+    return this.account.primary.receipts
+  }
+
+  set receipts(receipts: { readonly delivered?: boolean; readonly read?: boolean }) {
+    this.account.primary.receipts = { ...this.account.primary.receipts, ...receipts }
+  }
+
+  /** The linked devices, by number. */
+  get linked(): ReadonlyArray<LinkedDevice> {
+    return this.account.companions.map((each) => ({
+      number: each.number,
+      jid: each.jid,
+      online: each.online,
+      queued: each.queue.size
+    }))
+  }
+
+  /** Scans the QR code a client shows, and waits until it is linked. */
+  async scan(qr: string): Promise<{ readonly number: number; readonly jid: string }> {
+    const { number, jid } = await this.#pairing.scan(this.account, qr)
+    return { number, jid }
+  }
+
+  /** Types the code a client shows, and waits until it is linked. */
+  async enterPairingCode(code: string): Promise<{ readonly number: number; readonly jid: string }> {
+    const { number, jid } = await this.#pairing.enterCode(this.account, code)
+    return { number, jid }
+  }
+
+  /** Removes a linked device: its stream ends with 401, and so does its next login. */
+  unlink(number: number): void {
+    const companion = this.account.companion(number)
+    if (!companion) throw new EmulatorError("unknown-device", `${this.phone} has no linked device ${number}`)
+    this.#pairing.unlink(companion, true)
+  }
+
+  /** A further emulated device of the same person, which gets its own copy of everything. */
+  addDevice(): EmulatedDevice {
+    return furtherDevice(this.#hub, this.account)
+  }
+
+  /** Writes to an account, and to one's own linked devices. Gives the message id. */
+  async send(
+    to: string,
+    content: Content,
+    options: { readonly id?: string; readonly device?: number } = {}
+  ): Promise<string> {
+    const letter = this.#letter(to, content, options.id)
+    const device = this.account.devices.get(options.device ?? 0)
+    if (!(device instanceof EmulatedDevice)) throw new EmulatorError("unknown-device", "that device is not emulated")
+    this.#outgoing.send(device, letter)
+    this.#statuses.sent(letter.id)
+    return letter.id
+  }
+
+  /** Encrypts now for each linked device of the recipient; `deliver` puts it on the wire later, or more than once. */
+  prepare(to: string, content: Content, id?: string): { readonly id: string; readonly deliver: () => void } {
+    const letter = this.#letter(to, content, id)
+    this.account.primary.sent.set(letter.id, { message: letter.message, to: letter.to })
+    const { primary } = this.account
+    const deliveries = letter.to.companions.map((each) => this.#outgoing.prepare(primary, letter, each))
+    return { id: letter.id, deliver: () => deliveries.forEach((deliver) => deliver()) }
+  }
+
+  /** Encrypts a message that was sent before once more, under the same id. */
+  resend(id: string): void {
+    const sent = this.account.primary.sent.get(id)
+    if (!sent) throw new EmulatorError("unknown-message", `${this.phone} has not sent ${id}`)
+    const { primary } = this.account
+    for (const companion of sent.to.companions) this.#outgoing.prepare(primary, { id, ...sent }, companion)()
+  }
+
+  /** Opens new sessions with all linked devices of an account, as after a re-installation of theirs. */
+  renewSessions(with_: string): void {
+    for (const companion of this.#known(with_).companions) {
+      this.account.primary.signal.open(`${companion.account.phone}.${companion.number}`, companion.bundle())
+    }
+  }
+
+  /** Marks messages as read: those with these ids, or everything in the inbox. */
+  read(...ids: ReadonlyArray<string>): void {
+    this.#give("read", ids)
+  }
+
+  played(...ids: ReadonlyArray<string>): void {
+    this.#give("played", ids)
+  }
+
+  /** Gives the delivery receipt that `receipts.delivered = false` held back. */
+  confirm(...ids: ReadonlyArray<string>): void {
+    this.#give(undefined, ids)
+  }
+
+  /** Answers every message of someone else. Off with `undefined`. */
+  autoReply(reply: ((received: Received) => Reply | Promise<Reply>) | undefined): void {
+    this.#reply = reply
+  }
+
+  /** Shows "typing…" (or "recording…", or that it ended) to the linked devices of an account. */
+  chatstate(to: string, state: "composing" | "recording" | "paused"): void {
+    const inner = state === "recording" ? node("composing", { media: "audio" }) : node(state)
+    for (const companion of this.#known(to).companions) {
+      companion.stream?.send(node("chatstate", { from: this.#address() }, [inner]))
+    }
+  }
+
+  statusOf(id: string): MessageStatus | undefined {
+    return this.#statuses.get(id)
+  }
+
+  /** A message that is in the inbox, or comes. */
+  waitForMessage(
+    accepts: (received: Received) => boolean = () => true,
+    options: { readonly timeoutMs?: number } = {}
+  ): Promise<Received> {
+    const there = this.inbox.find(accepts)
+    if (there) return Promise.resolve(there)
+    return this.#waiting.wait(accepts, `a message for ${this.phone}`, options.timeoutMs)
+  }
+
+  /** Until a message of this phone is at least delivered, read or played. */
+  waitForStatus(
+    id: string,
+    status: MessageStatus,
+    options: { readonly timeoutMs?: number } = {}
+  ): Promise<MessageStatus> {
+    return this.#statuses.waitFor(id, status, options.timeoutMs)
+  }
+
+  #shown(received: Received): void {
+    this.#waiting.tell(received)
+    const reply = this.#reply
+    if (!reply || received.fromMe) return
+    void this.#answer(reply, received).catch((error: unknown) => this.#hub.fail(error))
+  }
+
+  async #answer(reply: (received: Received) => Reply | Promise<Reply>, received: Received): Promise<void> {
+    const content = await reply(received)
+    if (content) await this.send(received.from, content)
+  }
+
+  #give(type: ReceiptType, ids: ReadonlyArray<string>): void {
+    const chosen = this.inbox.filter((each) => !each.fromMe && (ids.length === 0 || ids.includes(each.id)))
+    if (ids.length > 0 && chosen.length === 0) {
+      throw new EmulatorError("unknown-message", `no message ${ids.join(", ")}`)
+    }
+    const byChat = Map.groupBy(chosen, (each) => each.chat)
+    for (const [chat, messages] of byChat) {
+      const author = this.#known(messages[0]?.from ?? "")
+      const options = { ids: messages.map((each) => each.id), type, addressedAs: chat }
+      sendReceipt(this.#hub, this.account.primary, author, options)
+    }
+  }
+
+  #letter(to: string, content: Content, id = messageId()): Letter {
+    return { id, message: messageOf(content), to: this.#known(to) }
+  }
+
+  #known(to: string): Account {
+    const account = to.includes("@") ? this.#directory.byJid(to) : this.#directory.byPhone(to)
+    if (!account) throw new EmulatorError("unknown-phone", `${to} is not on WhatsApp`)
+    return account
+  }
+
+  #address(): string {
+    return this.account.addressing === "lid" ? this.lid : this.jid
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto"
+import { bytesOf, child, children, node, textOf } from "../protocol/node.ts"
+import { done, notFound, type Query } from "./Query.ts"
+
+const PRIVACY = ["readreceipts", "profile", "status", "online", "last", "groupadd", "calladd", "messages"]
+
+export const privacy: Query = ({ companion, iq }) => {
+  if (child(iq, "tokens")) return done
+  const asked = child(iq, "privacy")
+  if (!asked) return undefined
+  const { privacy } = companion.account
+  for (const { attrs: { name, value } } of children(asked, "category")) if (name && value) privacy.set(name, value)
+  const values = PRIVACY.map((name) => node("category", { name, value: privacy.get(name) ?? "all" }))
+  return { content: [node("privacy", {}, values)] }
+}
+
+export const blocklist: Query = ({ companion, iq }) => {
+  const { blocked } = companion.account
+  for (const { attrs } of children(iq, "item")) {
+    if (attrs.jid === undefined) continue
+    if (attrs.action === "block") blocked.add(attrs.jid)
+    else blocked.delete(attrs.jid)
+  }
+  const items = [...blocked].map((jid) => node("item", { jid }))
+  const dhash = createHash("sha256").update([...blocked].join("")).digest("hex").slice(0, 16)
+  return { content: [node("list", { dhash }, items)] }
+}
+
+/** A-B test properties: none are set. */
+export const props: Query = ({ iq }) =>
+  child(iq, "props")
+    ? { content: [node("props", { protocol: "1", hash: "emulator", refresh: "86400", refresh_id: "1" }, [])] }
+    : undefined
+
+export const about: Query = ({ companion, iq }) => {
+  const text = textOf(child(iq, "status"))
+  if (iq.attrs.type === "set" && text !== undefined) companion.account.about = text
+  return done
+}
+
+export const picture: Query = ({ iq }) => {
+  if (iq.attrs.type === "get") return notFound
+  const image = bytesOf(child(iq, "picture"))
+  return { content: image ? [node("picture", { id: String(image.length) })] : [] }
+}
+
+export const business: Query = ({ iq }) => {
+  const asked = child(iq, "business_profile")
+  if (!asked) return undefined
+  const profiles = children(asked, "profile").map((each) => node("profile", each.attrs))
+  return { content: [node("business_profile", {}, profiles)] }
+}
+
+export const bots: Query = ({ iq }) => child(iq, "bot") ? { content: [node("bot", { v: "2" }, [])] } : undefined
+
+/** There is no media server: what asks for one is sent to a name that never resolves, not to WhatsApp. */
+export const media: Query = ({ iq }) =>
+  child(iq, "media_conn")
+    ? {
+      content: [
+        node("media_conn", { auth: "emulated", ttl: "300", auth_ttl: "300", max_buckets: "12" }, [
+          node("host", { hostname: "media.emulator.invalid", maxContentLengthBytes: "104857600" })
+        ])
+      ]
+    }
+    : undefined
+
+export const groups: Query = ({ iq }) => child(iq, "participating") ? { content: [node("groups", {}, [])] } : notFound
+
+export const accepted: Query = () => done

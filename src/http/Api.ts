@@ -1,0 +1,44 @@
+import { HttpApi, OpenApi } from "@effect/platform"
+import { AuthApi } from "./contract/AuthApi.ts"
+import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
+import { EventsApi } from "./contract/EventsApi.ts"
+import { everywhere } from "./contract/Failures.ts"
+import { HealthApi } from "./contract/HealthApi.ts"
+import { MessagingApi } from "./contract/MessagingApi.ts"
+import { PairingApi } from "./contract/PairingApi.ts"
+
+/** Only an operation with a body can be told that its body is too large or of the wrong type. */
+const withoutIdleAnswers = (spec: Record<string, unknown>): Record<string, unknown> => {
+  for (const path of Object.values(spec["paths"] as Record<string, Record<string, Operation>>)) {
+    for (const operation of Object.values(path)) {
+      if (operation.requestBody !== undefined) continue
+      delete operation.responses["413"]
+      delete operation.responses["415"]
+    }
+  }
+  return spec
+}
+interface Operation {
+  readonly requestBody?: unknown
+  readonly responses: Record<string, unknown>
+}
+
+// `HttpApi.make` declares its own shape for what does not decode; here it is the envelope, as for every other error
+const base = Object.assign(HttpApi.make("whatsapp-service").addError(everywhere), { errorSchema: everywhere })
+
+/** The whole contract. Handlers and the access table are checked against it. */
+export const Api = base
+  .add(AuthApi)
+  .add(DevicesApi)
+  .add(DeviceApi)
+  .add(PairingApi)
+  .add(MessagingApi)
+  .add(EventsApi)
+  .add(HealthApi)
+  .annotateContext(OpenApi.annotations({
+    title: "WhatsApp Service",
+    version: "1.0.0",
+    description: "Keeps many WhatsApp accounts online. Answers are `{ success: true, data }` or " +
+      "`{ success: false, message, error: { code, details? } }`.",
+    transform: withoutIdleAnswers
+  }))

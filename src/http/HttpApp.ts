@@ -1,0 +1,59 @@
+import { HttpLayerRouter, HttpMiddleware } from "@effect/platform"
+import { Effect, Layer } from "effect"
+import { Api } from "./Api.ts"
+import { Accounts } from "./auth/Accounts.ts"
+import { ActiveUsers } from "./auth/ActiveUsers.ts"
+import * as Authorization from "./auth/Authorization.ts"
+import { Passwords } from "./auth/Passwords.ts"
+import { Sessions } from "./auth/Sessions.ts"
+import { Tokens } from "./auth/Tokens.ts"
+import * as Docs from "./Docs.ts"
+import { ClientAddress } from "./edge/ClientAddress.ts"
+import * as Edge from "./edge/Edge.ts"
+import { RateLimit } from "./edge/RateLimit.ts"
+import { EventHub } from "./events/EventHub.ts"
+import { EventStreams } from "./events/EventStreams.ts"
+import * as AuthHandlers from "./handlers/AuthHandlers.ts"
+import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
+import * as EventHandlers from "./handlers/EventHandlers.ts"
+import * as HealthHandlers from "./handlers/HealthHandlers.ts"
+import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
+import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import { Metrics } from "./metrics/Metrics.ts"
+import { Shutdown } from "./Shutdown.ts"
+
+const handlers = Layer.mergeAll(
+  AuthHandlers.layer,
+  DeviceHandlers.layer,
+  PairingHandlers.layer,
+  MessagingHandlers.layer,
+  EventHandlers.layer,
+  HealthHandlers.layer
+).pipe(Layer.provide(Authorization.layer))
+
+const routes = Layer.mergeAll(
+  HttpLayerRouter.addHttpApi(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers)),
+  Docs.layer,
+  Edge.layer
+)
+
+/** Accounts alone, for the command line: they need no server. */
+export const accounts = Accounts.layer.pipe(Layer.provideMerge(Layer.mergeAll(Passwords.layer, ActiveUsers.layer)))
+
+const services = Layer.mergeAll(Sessions.layer, EventStreams.layer, RateLimit.layer, Metrics.layer).pipe(
+  Layer.provideMerge(Layer.mergeAll(accounts, Tokens.layer, EventHub.layer, ClientAddress.layer))
+)
+
+// released first: event streams end before the server waits for what is in flight
+const drainFirst = Layer.scopedDiscard(Effect.flatMap(Shutdown, ({ begin }) => Effect.addFinalizer(() => begin)))
+
+/**
+ * The whole HTTP side. It needs an HttpServer that is provided *inside* the repositories, so that these are still there
+ * for the requests that are answered while the server closes.
+ */
+export const layer = drainFirst.pipe(
+  Layer.provideMerge(HttpLayerRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+  Layer.provide(services),
+  // spans hold the whole address, and this one may hold a token
+  HttpMiddleware.withTracerDisabledWhen((request) => request.url.startsWith("/api/events"))
+)

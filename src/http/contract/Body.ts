@@ -1,0 +1,28 @@
+import { JSONSchema, Schema } from "effect"
+
+/** A JSON body with these fields and no others: a misspelt field is an error, not a silently dropped wish. */
+export const closed = <Fields extends Schema.Struct.Fields>(fields: Fields): Schema.Struct<Fields> =>
+  Schema.Struct(fields).annotations({ parseOptions: { onExcessProperty: "error", errors: "all" } })
+
+/** Takes fields also under the older names that clients of earlier versions use; the documentation shows the new ones. */
+export const withAliases = <A, I>(body: Schema.Schema<A, I>, aliases: Readonly<Record<string, string>>) =>
+  Schema.transform(
+    Schema.Unknown.annotations({ jsonSchema: { ...JSONSchema.make(body, { target: "openApi3.1" }), $schema: undefined } }),
+    body,
+    {
+      strict: false,
+      decode: (sent) => (isRecord(sent) ? renamed(sent, aliases) : sent),
+      encode: (value) => value
+    }
+  )
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const renamed = (sent: Readonly<Record<string, unknown>>, aliases: Readonly<Record<string, string>>) =>
+  Object.fromEntries(
+    Object.entries(sent).map(([name, value]) => {
+      const target = Object.hasOwn(aliases, name) ? aliases[name]! : name
+      return [target !== name && Object.hasOwn(sent, target) ? name : target, value]
+    })
+  )

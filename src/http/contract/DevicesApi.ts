@@ -1,0 +1,135 @@
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { Schema } from "effect"
+import { DeviceStatus, ProxyUrl } from "../../domain/Device.ts"
+import { DeviceId } from "../../domain/DeviceId.ts"
+import { UserId } from "../../domain/User.ts"
+import { ConnectedView, DeviceStateView, DeviceView } from "../DeviceView.ts"
+import * as Envelope from "../Envelope.ts"
+import { Authorized, AuthorizedForDevice } from "./Authorization.ts"
+import { closed, withAliases } from "./Body.ts"
+import { deviceBusy, deviceExists, deviceNotFound, forbidden, userNotFound } from "./Failures.ts"
+import { limitOf, RowId } from "./Paging.ts"
+
+const DeviceName = Schema.String.pipe(
+  Schema.maxLength(255),
+  Schema.filter((name) => (name.trim() === "" ? "the name is empty" : undefined))
+)
+const BrowserName = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(64))
+
+/** A phone's address in the contract's paths: `:deviceId` is checked by {@link AuthorizedForDevice}. */
+export const DevicePath = Schema.Struct({ deviceId: DeviceId })
+
+/** Devices: what can be asked without naming one. */
+export const DevicesApi = HttpApiGroup.make("devices")
+  .add(
+    HttpApiEndpoint.post("create", "/devices")
+      .setPayload(withAliases(
+        closed({
+          deviceName: DeviceName,
+          userId: Schema.optional(UserId),
+          deviceId: Schema.optional(DeviceId),
+          proxyUrl: Schema.optional(Schema.NullOr(Schema.Redacted(ProxyUrl))),
+          browserName: Schema.optional(Schema.NullOr(BrowserName))
+        }),
+        { name: "deviceName" }
+      ))
+      .addSuccess(Envelope.success(DeviceView, { status: 201 }))
+      .addError(deviceExists)
+      .addError(userNotFound)
+      .annotateContext(OpenApi.annotations({
+        summary: "Create a device",
+        description: "For the user `userId`, or for oneself. Without `deviceId` one is made."
+      }))
+  )
+  .add(
+    HttpApiEndpoint.get("list", "/devices")
+      .setUrlParams(Schema.Struct({
+        userId: Schema.optional(Schema.NumberFromString.pipe(Schema.compose(UserId, { strict: false }))),
+        status: Schema.optional(DeviceStatus),
+        after: Schema.optional(RowId),
+        limit: limitOf(1000, 1000)
+      }))
+      .addSuccess(Envelope.success(Schema.Array(DeviceView)))
+      .addError(forbidden)
+      .annotateContext(OpenApi.annotations({
+        summary: "List devices",
+        description: "One's own; an administrator sees all, or those of `userId`. A full page is followed by the one " +
+          "`after` the `id` of its last device."
+      }))
+  )
+  .add(
+    HttpApiEndpoint.get("connected", "/devices/connected")
+      .addSuccess(Envelope.success(Schema.Array(DeviceView)))
+      .annotateContext(OpenApi.annotations({ summary: "List connected devices" }))
+  )
+  .add(
+    HttpApiEndpoint.get("connectedDetail", "/devices/connected/detail")
+      .addSuccess(Envelope.success(Schema.Array(DeviceView)))
+      .annotateContext(OpenApi.annotations({ summary: "List connected devices (another name)" }))
+  )
+  .middleware(Authorized)
+  .prefix("/api/whatsapp-multi-device")
+  .annotateContext(OpenApi.annotations({ title: "Devices" }))
+
+/** One device and its connection. */
+export const DeviceApi = HttpApiGroup.make("device")
+  .add(
+    HttpApiEndpoint.get("get", "/devices/:deviceId")
+      .addSuccess(Envelope.success(DeviceView))
+      .annotateContext(OpenApi.annotations({ summary: "A device" }))
+      .setPath(DevicePath)
+  )
+  .add(
+    HttpApiEndpoint.get("status", "/devices/:deviceId/status")
+      .addSuccess(Envelope.success(DeviceStateView))
+      .annotateContext(OpenApi.annotations({
+        summary: "A device's state",
+        description: "With the reason, since when, when the service tries again, and what limits the account."
+      }))
+      .setPath(DevicePath)
+  )
+  .add(
+    HttpApiEndpoint.post("connect", "/devices/:deviceId/connect")
+      .addSuccess(Envelope.success(ConnectedView))
+      .addError(deviceBusy)
+      .annotateContext(OpenApi.annotations({
+        summary: "Connect a device",
+        description: "Answers as soon as there is a QR code to scan, or the device is connected, or it is known why not."
+      }))
+      .setPath(DevicePath)
+  )
+  .add(
+    HttpApiEndpoint.del("disconnect", "/devices/:deviceId/disconnect")
+      .addSuccess(Envelope.success(DeviceStateView))
+      .addError(deviceBusy)
+      .annotateContext(OpenApi.annotations({ summary: "Disconnect a device", description: "The pairing stays." }))
+      .setPath(DevicePath)
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/devices/:deviceId")
+      .addSuccess(Envelope.success(Schema.Struct({ deviceId: DeviceId, message: Schema.String })))
+      .addError(deviceBusy)
+      .annotateContext(OpenApi.annotations({ summary: "Delete a device", description: "Its messages stay with their user." }))
+      .setPath(DevicePath)
+  )
+  .add(
+    HttpApiEndpoint.post("cancelAndWipe", "/devices/:deviceId/cancel-and-wipe")
+      .addSuccess(Envelope.success(DeviceStateView))
+      .addError(deviceBusy)
+      .annotateContext(OpenApi.annotations({
+        summary: "End a pairing and forget its credentials",
+        description: "Also a pairing in progress. The device and its history stay; it can be paired anew."
+      }))
+      .setPath(DevicePath)
+  )
+  .add(
+    HttpApiEndpoint.del("removeSession", "/devices/:deviceId/session")
+      .addSuccess(Envelope.success(DeviceStateView))
+      .addError(deviceBusy)
+      .annotateContext(OpenApi.annotations({ summary: "End a pairing and forget its credentials (another name)" }))
+      .setPath(DevicePath)
+  )
+  .addError(deviceNotFound)
+  .middleware(AuthorizedForDevice)
+  .prefix("/api/whatsapp-multi-device")
+  .annotateContext(OpenApi.annotations({ title: "Devices" }))

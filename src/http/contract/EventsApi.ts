@@ -1,0 +1,57 @@
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
+import { Schema } from "effect"
+import { DeviceId } from "../../domain/DeviceId.ts"
+import { EventType } from "../../domain/ServiceEvent.ts"
+import * as Envelope from "../Envelope.ts"
+import { AuthorizedByQuery } from "./Authorization.ts"
+import { deviceNotFound, forbidden } from "./Failures.ts"
+import { RowId } from "./Paging.ts"
+
+/** This user has as many event streams open as one may have. */
+export class TooManyStreams extends Schema.TaggedError<TooManyStreams>()(
+  "TooManyStreams",
+  { limit: Schema.Int, retryAfterSeconds: Schema.Int },
+  HttpApiSchema.annotations({ status: 429 })
+) {
+  override get message() {
+    return `At most ${this.limit} event streams may be open for one user.`
+  }
+}
+
+const Types = Schema.transform(
+  Schema.Union(Schema.String, Schema.Array(Schema.String)),
+  Schema.Array(EventType),
+  {
+    strict: false,
+    decode: (sent) => (typeof sent === "string" ? [sent] : sent).flatMap((part) => part.split(",")).map((type) => type.trim()),
+    encode: (types) => types.join(",")
+  }
+)
+
+export const EventFilters = Schema.Struct({
+  deviceId: Schema.optional(DeviceId),
+  types: Schema.optional(Types),
+  lastEventId: Schema.optional(RowId)
+})
+
+export const EventsApi = HttpApiGroup.make("events")
+  .add(
+    HttpApiEndpoint.get("stream", "/api/events")
+      .setUrlParams(EventFilters)
+      .setHeaders(Schema.Struct({ "last-event-id": Schema.optional(RowId) }))
+      .addSuccess(Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })))
+      .addError(deviceNotFound)
+      .addError(forbidden)
+      .addError(Envelope.failure(TooManyStreams))
+      .middleware(AuthorizedByQuery)
+      .annotateContext(OpenApi.annotations({
+        summary: "Events as they happen (server-sent events)",
+        description: "Unnamed events whose data is JSON: `type`, `id`, `deviceId`, `sequence`, `timestamp`, `version`, and " +
+          "the event's own fields, both beside these and under `data`. The first has the type `connected`. A user sees the " +
+          "events of his devices, an administrator all; `deviceId` and `types` (comma-separated) narrow it down. After an " +
+          "interruption the stream goes on after the id in `Last-Event-ID` (or `lastEventId`); if events since then are no " +
+          "longer kept, one of the type `reset` says so. The last event of a stream that the server ends has the type `closed`, " +
+          "with a `reason` and the `lastEventId` to go on from. The token may be given as `token` in the query."
+      }))
+  )
+  .annotateContext(OpenApi.annotations({ title: "Events" }))

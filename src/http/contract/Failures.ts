@@ -1,0 +1,39 @@
+import { Schema } from "effect"
+import { PairingFailed } from "../../actors/DeviceActors.ts"
+import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "../../domain/Access.ts"
+import { DeviceAlreadyPaired, DeviceBusy, DeviceExists, DeviceNotFound, NotPairing } from "../../domain/Device.ts"
+import { IdempotencyConflict } from "../../domain/Message.ts"
+import { StorageUnavailable } from "../../domain/Storage.ts"
+import { UserExists, UserNotFound } from "../../domain/User.ts"
+import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
+import { InternalError, InvalidJson, PayloadTooLarge, RateLimited, UnsupportedMediaType } from "../edge/RequestErrors.ts"
+import * as Envelope from "../Envelope.ts"
+
+/** Every error that an endpoint may declare, in its public shape. */
+export const unauthorized = Envelope.failure(Unauthorized)
+export const forbidden = Envelope.failure(Forbidden)
+export const invalidCredentials = Envelope.failure(InvalidCredentials)
+export const tooManyAttempts = Envelope.failure(TooManyAttempts)
+export const registrationClosed = Envelope.failure(RegistrationClosed)
+export const currentPasswordWrong = Envelope.failure(CurrentPasswordWrong)
+export const userExists = Envelope.failure(UserExists)
+export const userNotFound = Envelope.failure(UserNotFound)
+export const deviceNotFound = Envelope.failure(DeviceNotFound)
+export const deviceExists = Envelope.failure(DeviceExists)
+export const deviceAlreadyPaired = Envelope.failure(DeviceAlreadyPaired)
+export const deviceBusy = Envelope.failure(DeviceBusy)
+export const notPairing = Envelope.failure(NotPairing)
+export const pairingFailed = Envelope.failure(PairingFailed)
+export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
+export const storageUnavailable = Envelope.failure(StorageUnavailable)
+
+/** What any endpoint may answer. */
+export const everywhere = Schema.Union(
+  Envelope.validation,
+  storageUnavailable,
+  Envelope.failure(InvalidJson),
+  Envelope.failure(PayloadTooLarge),
+  Envelope.failure(UnsupportedMediaType),
+  Envelope.failure(RateLimited),
+  Envelope.failure(InternalError)
+)

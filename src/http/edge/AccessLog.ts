@@ -1,0 +1,28 @@
+import type { HttpServerRequest } from "@effect/platform"
+import { Effect, Metric, MetricBoundaries } from "effect"
+import { routeOf } from "./RouteTable.ts"
+
+const seconds = Metric.histogram(
+  "http_request_duration_seconds",
+  MetricBoundaries.fromIterable([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]),
+  "Time to the answer's head, by endpoint and status"
+)
+
+/** Method and path of a request as they may be logged: a query may hold a token. */
+export const pathOf = (url: string): string => url.split("?", 1)[0]!.slice(0, 512)
+
+/** One line and one figure a request. */
+export const recordAccess = (request: HttpServerRequest.HttpServerRequest, status: number, millis: number): Effect.Effect<void> => {
+  const route = routeOf(request.method, request.url) ?? "unknown"
+  const figure = seconds.pipe(
+    Metric.tagged("method", request.method),
+    Metric.tagged("route", route),
+    Metric.tagged("status", String(status))
+  )
+  return Effect.zipRight(
+    Metric.update(figure, millis / 1000),
+    Effect.logInfo("request").pipe(
+      Effect.annotateLogs({ method: request.method, path: pathOf(request.url), status, ms: millis })
+    )
+  )
+}

@@ -1,0 +1,173 @@
+import { Chunk, Clock, Context, type DateTime, Effect, Layer, Option, Queue, Ref, type Scope, Stream } from "effect"
+import type { DeviceId } from "../../domain/DeviceId.ts"
+import type { EventType, ServiceEvent } from "../../domain/ServiceEvent.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import type { UserId } from "../../domain/User.ts"
+import { EventLog } from "../../sql/EventLog.ts"
+import { ActiveUsers } from "../auth/ActiveUsers.ts"
+import { TooManyStreams } from "../contract/EventsApi.ts"
+import { Shutdown } from "../Shutdown.ts"
+import { controlFrame, eventFrame, heartbeatFrame, retryFrame } from "./EventFrame.ts"
+import { EventHub, type HubMessage } from "./EventHub.ts"
+
+export interface EventStreamRequest {
+  readonly userId: UserId
+  /** an administrator sees everybody's events */
+  readonly everybody: boolean
+  readonly deviceId?: DeviceId | undefined
+  readonly types?: ReadonlyArray<EventType> | undefined
+  /** the last event that the client has; without it the stream begins now */
+  readonly lastEventId?: number | undefined
+  readonly expiresAt: DateTime.Utc
+}
+
+/** Event streams of clients, as bytes of server-sent events. */
+export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<EventStreams, {
+  /** The stream counts as open until the scope closes. */
+  readonly open: (request: EventStreamRequest) => Effect.Effect<
+    Stream.Stream<Uint8Array, StorageUnavailable>,
+    TooManyStreams,
+    Scope.Scope
+  >
+}>() {
+  static readonly layer = Layer.effect(
+    EventStreams,
+    Effect.gen(function*() {
+      const log = yield* EventLog
+      const hub = yield* EventHub
+      const shutdown = yield* Shutdown
+      const activeUsers = yield* ActiveUsers
+      const openByUser = yield* Ref.make<ReadonlyMap<UserId, number>>(new Map())
+
+      /** Where to begin, and what to tell the client first. */
+      const begin = (request: EventStreamRequest) =>
+        Effect.gen(function*() {
+          const latest = yield* log.latest
+          const wanted = request.lastEventId
+          if (wanted === undefined) return { cursor: latest, frames: [connected(latest)] }
+          const oldest = yield* log.oldest
+          const lost = wanted > latest || (wanted < latest && (oldest === 0 || wanted < oldest - 1))
+          if (!lost) return { cursor: wanted, frames: [connected(wanted)] }
+          const cursor = wanted > latest || oldest === 0 ? latest : oldest - 1
+          return {
+            cursor,
+            frames: [
+              connected(cursor),
+              controlFrame({ type: "reset", requested: wanted, oldest, lastEventId: cursor }, cursor)
+            ]
+          }
+        })
+
+      const pages = (request: EventStreamRequest, from: number, live: Queue.Dequeue<HubMessage>) => {
+        const filter = {
+          userId: request.everybody ? undefined : request.userId,
+          deviceId: request.deviceId,
+          types: request.types
+        }
+        const concerns = (event: ServiceEvent) =>
+          (filter.userId === undefined || event.userId === filter.userId) &&
+          (filter.deviceId === undefined || event.deviceId === filter.deviceId) &&
+          (filter.types === undefined || filter.types.includes(event.type))
+
+        /** Reads the log until it is read; the ring holds what comes meanwhile. */
+        const catchUp = (state: State): Effect.Effect<Step, StorageUnavailable> =>
+          Effect.gen(function*() {
+            const latest = yield* log.latest
+            if (latest <= state.cursor) return [Chunk.empty<Uint8Array>(), { ...state, phase: "live" }]
+            const events = yield* log.after({ ...filter, after: state.cursor, limit: pageSize })
+            const last = events.at(-1)?.id ?? 0
+            const cursor = events.length < pageSize ? Math.max(latest, last) : last
+            return [Chunk.fromIterable(events.map(eventFrame)), { ...state, cursor }]
+          })
+
+        const follow = (state: State, now: number): Effect.Effect<Step> =>
+          Effect.gen(function*() {
+            const patience = Math.max(1, Math.min(heartbeatEvery, request.expiresAt.epochMillis - now))
+            const taken = yield* Effect.timeoutOption(Queue.takeBetween(live, 1, 256), patience)
+            if (Option.isNone(taken)) return [Chunk.of(heartbeatFrame), state]
+            const frames: Array<Uint8Array> = []
+            let cursor = state.cursor
+            for (const message of taken.value) {
+              if (message._tag === "Draining") return closed({ ...state, cursor }, "shutdown", frames)
+              const { bytes, event } = message
+              if (event.id <= cursor) continue
+              if (event.id > cursor + 1) return closed({ ...state, cursor }, "too_slow", frames)
+              cursor = event.id
+              if (concerns(event)) frames.push(bytes)
+            }
+            return [Chunk.unsafeFromArray(frames), { ...state, cursor }]
+          })
+
+        const mayGoOn = activeUsers.get(request.userId).pipe(
+          Effect.as(true),
+          Effect.catchTag("Unauthorized", () => Effect.succeed(false)),
+          // a database that is away says nothing about the user
+          Effect.catchTag("StorageUnavailable", () => Effect.succeed(true))
+        )
+
+        const step = (state: State): Effect.Effect<Option.Option<Step>, StorageUnavailable> =>
+          Effect.gen(function*() {
+            if (state.phase === "ended") return Option.none()
+            if (yield* shutdown.isDraining) return Option.some(closed(state, "shutdown"))
+            const now = yield* Clock.currentTimeMillis
+            if (now >= request.expiresAt.epochMillis) return Option.some(closed(state, "token_expired"))
+            const isDue = now - state.checkedAt >= recheckEvery
+            if (isDue && !(yield* mayGoOn)) return Option.some(closed(state, "user_inactive"))
+            const checked = isDue ? { ...state, checkedAt: now } : state
+            return Option.some(yield* checked.phase === "catchUp" ? catchUp(checked) : follow(checked, now))
+          })
+
+        return Stream.unfoldChunkEffect({ phase: "catchUp", cursor: from, checkedAt: 0 } as State, step)
+      }
+
+      const open = Effect.fn("EventStreams.open")(function*(request: EventStreamRequest) {
+        yield* Effect.acquireRelease(
+          Ref.modify(openByUser, (counts) => {
+            const isFull = (counts.get(request.userId) ?? 0) >= mostPerUser
+            return [isFull, isFull ? counts : count(request.userId, 1)(counts)]
+          }).pipe(Effect.flatMap((isFull) =>
+            isFull ? new TooManyStreams({ limit: mostPerUser, retryAfterSeconds: 30 }) : Effect.void
+          )),
+          () => Ref.update(openByUser, count(request.userId, -1))
+        )
+        return Stream.unwrapScoped(Effect.gen(function*() {
+          const live = yield* hub.subscribe
+          const { cursor, frames } = yield* begin(request)
+          return Stream.concat(Stream.make(retryFrame, ...frames), pages(request, cursor, live))
+        }))
+      })
+
+      return EventStreams.of({ open })
+    })
+  )
+}
+
+interface State {
+  readonly phase: "catchUp" | "live" | "ended"
+  /** the id of the last event that was sent or did not concern this client */
+  readonly cursor: number
+  /** when the user was last seen to be active */
+  readonly checkedAt: number
+}
+type Step = readonly [Chunk.Chunk<Uint8Array>, State]
+
+const pageSize = 500
+const mostPerUser = 100
+/** milliseconds */
+const heartbeatEvery = 15_000
+const recheckEvery = 30_000
+
+const connected = (cursor: number) => controlFrame({ type: "connected", message: "SSE connected", lastEventId: cursor }, cursor)
+
+const closed = (state: State, reason: string, before: ReadonlyArray<Uint8Array> = []): Step => [
+  Chunk.fromIterable([...before, controlFrame({ type: "closed", reason, lastEventId: state.cursor })]),
+  { ...state, phase: "ended" }
+]
+
+const count = (userId: UserId, by: 1 | -1) => (counts: ReadonlyMap<UserId, number>) => {
+  const next = new Map(counts)
+  const left = (counts.get(userId) ?? 0) + by
+  if (left === 0) next.delete(userId)
+  else next.set(userId, left)
+  return next
+}

@@ -1,0 +1,79 @@
+import { Effect, Layer } from "effect"
+import { ClusteredDevices } from "../actors/ClusteredDevices.ts"
+import { DeviceActor } from "../actors/DeviceActor.ts"
+import { DeviceEntityLayer } from "../actors/DeviceEntity.ts"
+import { DeviceLoop } from "../actors/DeviceLoop.ts"
+import { DeviceSession } from "../actors/DeviceSession.ts"
+import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
+import { JournalPruner } from "../actors/JournalPruner.ts"
+import { LoginGate } from "../actors/LoginGate.ts"
+import { OutboxPump } from "../actors/OutboxPump.ts"
+import { OutboxSending } from "../actors/OutboxSending.ts"
+import { Projector } from "../actors/Projector.ts"
+import { Signals } from "../actors/Signals.ts"
+import { Cipher } from "../domain/Cipher.ts"
+import { AuthSecrets } from "../http/auth/AuthSecrets.ts"
+import * as HttpApp from "../http/HttpApp.ts"
+import * as HttpListener from "../http/HttpListener.ts"
+import { Shutdown } from "../http/Shutdown.ts"
+import { Contacts } from "../sql/Contacts.ts"
+import * as Database from "../sql/Database.ts"
+import { Devices } from "../sql/Devices.ts"
+import { EventLog } from "../sql/EventLog.ts"
+import { LoginThrottle } from "../sql/LoginThrottle.ts"
+import { Messages } from "../sql/Messages.ts"
+import * as Migrations from "../sql/Migrations.ts"
+import { Outbox } from "../sql/Outbox.ts"
+import { RefreshTokens } from "../sql/RefreshTokens.ts"
+import { Users } from "../sql/Users.ts"
+import { InboundJournal } from "../whatsapp/InboundJournal.ts"
+import { WhatsApp } from "../whatsapp/WhatsApp.ts"
+import { announce } from "./Announce.ts"
+
+import { ProcessGuards } from "./ProcessGuards.ts"
+import { Runner } from "./Runner.ts"
+import { loadSecrets } from "./Secrets.ts"
+
+const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
+  Layer.merge(
+    Cipher.layer([secrets.ENCRYPTION_KEY, ...secrets.previousEncryptionKeys]),
+    Layer.succeed(AuthSecrets, { accessSecret: secrets.JWT_SECRET, refreshSecret: secrets.JWT_REFRESH_SECRET })
+  )))
+
+const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
+
+const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+  Layer.provideMerge(UpToDateDatabase)
+)
+
+const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
+
+const DeviceActors = Layer.mergeAll(ClusteredDevices, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+  Layer.provide(DeviceActor.layer),
+  Layer.provide(DeviceLoop.layer),
+  Layer.provide(DeviceSession.layer),
+  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+  Layer.provide(Signals.layer),
+  Layer.provideMerge(Runner)
+)
+
+/** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
+export const Service = Layer.effectDiscard(announce).pipe(
+  Layer.provide(HttpApp.layer),
+  Layer.provide(HttpListener.layer),
+  Layer.provide(JournalPruner),
+  Layer.provide(HttpApp.accounts),
+  Layer.provide(DeviceActors),
+  Layer.provide(WhatsAppServices),
+  Layer.provide(Layer.mergeAll(Repositories, Shutdown.layer)),
+  Layer.provide(Secrets),
+  Layer.provide(ProcessGuards)
+)
+
+/** What the command line needs to make users. */
+export const AccountServices = HttpApp.accounts.pipe(
+  Layer.provide(Layer.merge(Users.layer, LoginThrottle.layer)),
+  Layer.provide(UpToDateDatabase)
+)
+

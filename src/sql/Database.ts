@@ -1,0 +1,137 @@
+import { Reactivity } from "@effect/experimental"
+import { SqlClient } from "@effect/sql"
+import { MysqlClient } from "@effect/sql-mysql2"
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import { Config, Duration, Effect, Layer, type Redacted, Schema, String } from "effect"
+import { mkdir } from "node:fs/promises"
+import { connect } from "node:net"
+import { dirname } from "node:path"
+import { type DatabaseTarget, databaseTarget } from "./DatabaseTarget.ts"
+import { makeWithTransaction } from "./Transaction.ts"
+
+/** The database named by the configuration cannot be opened; `message` is one line for a person. */
+export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>()("DatabaseUnreachable", {
+  variable: Schema.String,
+  target: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `${this.variable}: the database ${this.target} cannot be opened: ${reasonOf(this.cause)}`
+  }
+}
+
+export interface MysqlOptions {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: Redacted.Redacted | undefined
+  readonly database: string | undefined
+  readonly tls: boolean
+  readonly poolSize: number
+  /** a server that is silent for so long during a statement is given up, and its connection closed */
+  readonly statementTimeout: Duration.Duration
+}
+
+const names = { transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel }
+const connectTimeout = Duration.seconds(5)
+/** Shorter than any statement time-out that makes sense, so that an unused connection ends in order and not as a stall. */
+const idleTimeout = Duration.seconds(5)
+/** Statements that wait for a free connection; beyond it they fail at once. */
+const waitingStatements = 1000
+
+/**
+ * READ COMMITTED: a transaction that has waited for a row lock then reads what the lock's holder committed, where REPEATABLE
+ * READ would show it the past (a stale epoch), and inserts take no gap locks, on which writers would deadlock.
+ */
+const beginMysql =
+  "SET SESSION innodb_lock_wait_timeout = 5; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
+
+const withTransactions = <Client extends SqlClient.SqlClient>(client: Client, begin: string): SqlClient.SqlClient =>
+  Object.assign(client, { withTransaction: makeWithTransaction(client, begin) })
+
+/** A file, or `:memory:`. Its folder is made if it is missing, readable by the owner only. */
+export const sqlite = (filename: string, variable = "DATA_DIR") =>
+  Layer.scoped(
+    SqlClient.SqlClient,
+    Effect.gen(function*() {
+      if (filename !== ":memory:") {
+        yield* Effect.tryPromise(() => mkdir(dirname(filename), { recursive: true, mode: 0o700 }))
+      }
+      const client = yield* SqliteClient.make({ filename, ...names })
+      // the driver's own default in WAL mode may lose the last commits in a power cut
+      yield* client.unsafe("PRAGMA synchronous = FULL")
+      yield* client.unsafe("PRAGMA busy_timeout = 2000")
+      // the write lock at once: a transaction that begins as a reader cannot wait for it, it fails
+      return withTransactions(client, "BEGIN IMMEDIATE")
+    }).pipe(
+      // the driver throws when it cannot open the file
+      Effect.catchAllDefect(Effect.fail),
+      Effect.mapError((cause) => new DatabaseUnreachable({ variable, target: filename, cause }))
+    )
+  ).pipe(Layer.provide(Reactivity.layer))
+
+export const mysql = (options: MysqlOptions, variable = "DATABASE_URL") =>
+  Layer.scoped(
+    SqlClient.SqlClient,
+    MysqlClient.make({
+      host: options.host,
+      port: options.port,
+      username: options.user,
+      password: options.password,
+      database: options.database,
+      maxConnections: options.poolSize,
+      connectionTTL: idleTimeout,
+      poolConfig: {
+        charset: "utf8mb4_bin",
+        timezone: "Z",
+        connectTimeout: Duration.toMillis(connectTimeout),
+        queueLimit: waitingStatements,
+        // the server bounds all connections' prepared statements together, by default at 16382
+        maxPreparedStatements: 250,
+        ...(options.tls ? { ssl: {} } : {}),
+        stream: () => {
+          const millis = Duration.toMillis(options.statementTimeout)
+          const socket = connect(options.port, options.host)
+          socket.setNoDelay(true)
+          socket.setKeepAlive(true, 10_000)
+          socket.setTimeout(millis, () => socket.destroy(new Error(`no answer from MySQL within ${millis} ms`)))
+          return socket
+        }
+      },
+      ...names
+    }).pipe(
+      Effect.map((client) => withTransactions(client, beginMysql)),
+      Effect.mapError((cause) =>
+        new DatabaseUnreachable({
+          variable,
+          target: `mysql://${options.host}:${options.port}/${options.database ?? ""}`,
+          cause
+        })
+      )
+    )
+  ).pipe(Layer.provide(Reactivity.layer))
+
+const open = (target: DatabaseTarget) =>
+  target._tag === "Sqlite" ? sqlite(target.filename, target.variable) : Layer.unwrapEffect(
+    Effect.gen(function*() {
+      const poolSize = yield* Config.integer("DB_POOL_SIZE").pipe(
+        Config.withDefault(10),
+        Config.validate({ message: "DB_POOL_SIZE is a number from 2 to 200", validation: (n) => n >= 2 && n <= 200 })
+      )
+      const statementTimeout = yield* Config.duration("DB_STATEMENT_TIMEOUT").pipe(
+        Config.withDefault(Duration.seconds(15))
+      )
+      return mysql({ ...target, poolSize, statementTimeout }, target.variable)
+    })
+  )
+
+/** The database that the environment names: `DATABASE_URL`, or `DB_HOST` with its companions, or a file in `DATA_DIR`. */
+export const layer = Layer.unwrapEffect(Effect.map(databaseTarget, open))
+
+/** Drivers put the cause inside a cause; the innermost one says what happened. */
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return `${error}`
+  if (error.cause !== undefined) return reasonOf(error.cause)
+  // Node's error for a host with several addresses has no text of its own
+  return error.message === "" && "code" in error ? `${error.code}` : error.message
+}

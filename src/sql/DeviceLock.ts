@@ -1,0 +1,45 @@
+import { SqlClient } from "@effect/sql"
+import { Effect, Option, Schema } from "effect"
+import { DeviceId } from "../domain/DeviceId.ts"
+import { PhoneNumber } from "../domain/PhoneNumber.ts"
+import { UserId } from "../domain/User.ts"
+import { makeDialect } from "./Dialect.ts"
+
+export const LockedDevice = Schema.Struct({
+  id: Schema.Int,
+  deviceId: DeviceId,
+  userId: UserId,
+  phoneNumber: Schema.NullOr(PhoneNumber),
+  ownerEpoch: Schema.Int,
+  wanted: Schema.String,
+  lastSeen: Schema.NullOr(Schema.Int)
+})
+export type LockedDevice = typeof LockedDevice.Type
+
+const decode = Schema.decodeUnknown(Schema.Array(LockedDevice))
+
+/**
+ * Every transaction that writes for a device locks its row first. Writers of one device so come one after the other, in
+ * every process: none of them sees half of another's contacts or statuses, and they cannot deadlock among themselves.
+ */
+export const makeDeviceLock = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const dialect = yield* makeDialect
+  const columns = sql.literal("id, device_id, user_id, phone_number, owner_epoch, wanted, last_seen")
+  const first = Effect.map((rows: ReadonlyArray<LockedDevice>) => Option.fromNullable(rows[0]))
+
+  return {
+    byId: (deviceId: DeviceId) =>
+      sql`SELECT ${columns} FROM whatsapp_sessions WHERE device_id = ${deviceId} ${dialect.forUpdate}`.pipe(
+        Effect.flatMap(decode),
+        first
+      ),
+    /** The device that a message belongs to. */
+    ofMessage: (id: number) =>
+      sql`SELECT ${columns} FROM whatsapp_sessions
+        WHERE device_id = (SELECT m.device_id FROM messages m WHERE m.id = ${id}) ${dialect.forUpdate}`.pipe(
+          Effect.flatMap(decode),
+          first
+        )
+  }
+})

@@ -1,0 +1,174 @@
+import { SqlClient } from "@effect/sql"
+import { DateTime, Effect, Equal, Option } from "effect"
+import { Device, DeviceNotFound } from "../domain/Device.ts"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { PhoneNumber } from "../domain/PhoneNumber.ts"
+import type { NewEvent } from "../domain/ServiceEvent.ts"
+import { OwnerChanged } from "../domain/Storage.ts"
+import { atBoundary, retryConflicts } from "./Boundary.ts"
+import { makeDeviceLock } from "./DeviceLock.ts"
+import { decodeDevices, deviceColumns, encodeRestriction } from "./DeviceRow.ts"
+import type { DeviceState, Pairing } from "./Devices.ts"
+import { fit } from "./Dialect.ts"
+import { EventLog } from "./EventLog.ts"
+
+const millis = (time: DateTime.Utc | null) => time === null ? null : time.epochMillis
+
+/** The half of `Devices` that a device's owner uses, each method one transaction that checks the owner's epoch first. */
+export const makeDeviceOwnership = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const events = yield* EventLog
+  const lock = yield* makeDeviceLock
+  const columns = sql.literal(deviceColumns)
+
+  const read = Effect.fnUntraced(function*(deviceId: DeviceId) {
+    const rows = yield* sql`SELECT ${columns} FROM whatsapp_sessions WHERE device_id = ${deviceId}`
+    return (yield* decodeDevices(rows))[0]
+  })
+
+  const update = (deviceId: DeviceId, values: Record<string, string | number | null>) =>
+    Effect.flatMap(DateTime.now, (now) =>
+      sql`UPDATE whatsapp_sessions SET ${sql.update({ ...values, updatedAt: now.epochMillis })} WHERE device_id = ${deviceId}`)
+
+  const atomic = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    retryConflicts(events.transaction(effect)).pipe(atBoundary)
+
+  const asOwner = <A, E>(deviceId: DeviceId, epoch: number, effect: (device: Device) => Effect.Effect<A, E>) =>
+    atomic(Effect.gen(function*() {
+      const locked = yield* lock.byId(deviceId)
+      const device = yield* read(deviceId)
+      if (device === undefined || !Option.exists(locked, (row) => row.ownerEpoch === epoch)) {
+        return yield* new OwnerChanged({ deviceId, epoch })
+      }
+      yield* effect(device)
+    }))
+
+  const changeState = Effect.fnUntraced(function*(device: Device, wanted: DeviceState) {
+    const state = { ...wanted, reasonText: fit(wanted.reasonText, 512) }
+    const changed = !(
+      device.status === state.status && device.reason === state.reason &&
+      Equal.equals(device.retryAt, state.retryAt) && sameRestriction(device.restriction, state.restriction)
+    )
+    const now = yield* DateTime.now
+    const since = device.status === state.status && device.reason === state.reason ? device.since : now
+    const seen = device.status === "connected" || state.status === "connected"
+    yield* update(device.deviceId, {
+      status: state.status,
+      reason: state.reason,
+      reasonText: state.reasonText,
+      since: since.epochMillis,
+      retryAt: millis(state.retryAt),
+      restriction: yield* encodeRestriction(state.restriction),
+      ...(seen ? { lastSeen: now.epochMillis } : {}),
+      ...(state.status === "qr_required" ? {} : noCodes)
+    })
+    if (!changed) return
+    const data = { ...state, since, phoneNumber: device.phoneNumber, deviceName: device.deviceName }
+    yield* events.append([
+      { type: "device-status", deviceId: device.deviceId, data },
+      { type: "whatsapp-status", deviceId: device.deviceId, data }
+    ])
+  })
+
+  const forget = (deviceId: DeviceId) =>
+    Effect.zipRight(
+      sql`DELETE FROM auth_state WHERE device_id = ${deviceId}`,
+      sql`DELETE FROM inbound_journal WHERE device_id = ${deviceId}`
+    )
+
+  /** Codes are shown in `qr_required` only. */
+  const showing = Effect.fnUntraced(function*(device: Device, values: Record<string, string | number>, event: NewEvent) {
+    if (device.status !== "qr_required" || device.reason !== "pairing") {
+      yield* changeState(device, { ...pairing, restriction: device.restriction })
+    }
+    yield* update(device.deviceId, values)
+    yield* events.append([event])
+  })
+
+  return {
+    claim: Effect.fn("Devices.claim")((deviceId: DeviceId) =>
+      atomic(Effect.gen(function*() {
+        yield* sql`UPDATE whatsapp_sessions SET owner_epoch = owner_epoch + 1 WHERE device_id = ${deviceId}`
+        const locked = yield* lock.byId(deviceId)
+        const device = yield* read(deviceId)
+        if (device === undefined || Option.isNone(locked)) return yield* new DeviceNotFound({ deviceId })
+        return { epoch: locked.value.ownerEpoch, device }
+      }))
+    ),
+
+    setState: Effect.fn("Devices.setState")((deviceId: DeviceId, epoch: number, state: DeviceState) =>
+      asOwner(deviceId, epoch, (device) => changeState(device, state))
+    ),
+
+    showQr: Effect.fn("Devices.showQr")((
+      deviceId: DeviceId,
+      epoch: number,
+      qr: { readonly qr: string; readonly qrCode: string; readonly expiresAt: DateTime.Utc }
+    ) =>
+      asOwner(deviceId, epoch, (device) =>
+        showing(device, { qr: qr.qr, qrExpiresAt: qr.expiresAt.epochMillis }, {
+          type: "qr-code",
+          deviceId,
+          data: qr
+        }))
+    ),
+
+    showPairingCode: Effect.fn("Devices.showPairingCode")((
+      deviceId: DeviceId,
+      epoch: number,
+      code: { readonly pairingCode: string; readonly phone: PhoneNumber; readonly expiresAt: DateTime.Utc }
+    ) =>
+      asOwner(deviceId, epoch, (device) =>
+        showing(device, { pairingCode: code.pairingCode, pairingCodeExpiresAt: code.expiresAt.epochMillis }, {
+          type: "pairing-code",
+          deviceId,
+          data: { pairingCode: code.pairingCode, phoneNumber: code.phone, expiresAt: code.expiresAt }
+        }))
+    ),
+
+    setPairing: Effect.fn("Devices.setPairing")((deviceId: DeviceId, epoch: number, pairing: Pairing) =>
+      asOwner(deviceId, epoch, () =>
+        update(deviceId, {
+          jid: pairing.jid,
+          lid: pairing.lid,
+          phoneNumber: pairing.phone,
+          pushName: fit(pairing.pushName, 255)
+        }))
+    ),
+
+    wipe: Effect.fn("Devices.wipe")((deviceId: DeviceId, epoch: number) =>
+      asOwner(deviceId, epoch, (device) =>
+        Effect.gen(function*() {
+          yield* forget(deviceId)
+          yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, ...noCodes })
+          yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), notPaired)
+        }))
+    ),
+
+    remove: Effect.fn("Devices.remove")((deviceId: DeviceId, epoch: number) =>
+      asOwner(deviceId, epoch, () =>
+        Effect.gen(function*() {
+          yield* forget(deviceId)
+          yield* sql`DELETE FROM contacts WHERE device_id = ${deviceId}`
+          yield* sql`DELETE FROM ${sql("groups")} WHERE device_id = ${deviceId}`
+          // a device that is made under the same id later must not send what this one left behind
+          yield* sql`UPDATE messages SET status = 'cancelled', send_at = NULL, priority = NULL
+            WHERE device_id = ${deviceId} AND priority IS NOT NULL`
+          yield* sql`DELETE FROM whatsapp_sessions WHERE device_id = ${deviceId}`
+        }))
+    )
+  }
+
+})
+
+const noCodes = { qr: null, qrExpiresAt: null, pairingCode: null, pairingCodeExpiresAt: null }
+const pairing = { status: "qr_required", reason: "pairing", reasonText: null, retryAt: null } as const
+const notPaired: DeviceState = {
+  status: "disconnected",
+  reason: "not_paired",
+  reasonText: null,
+  retryAt: null,
+  restriction: null
+}
+const sameRestriction = (a: DeviceState["restriction"], b: DeviceState["restriction"]) =>
+  a === b || (a !== null && b !== null && a.kind === b.kind && a.code === b.code && Equal.equals(a.until, b.until))

@@ -1,0 +1,177 @@
+import type { DateTime } from "effect"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Inbound } from "../domain/Inbound.ts"
+import type { MessageId, MessageStatus } from "../domain/Message.ts"
+import type { NewEvent } from "../domain/ServiceEvent.ts"
+import { bytes } from "./Dialect.ts"
+import type { Place } from "./Mention.ts"
+import { moved, statusColumns, statusEvents, type Tracked } from "./StatusChange.ts"
+
+type Told = Extract<Inbound, { readonly _tag: "Message" | "Undecryptable" }>
+
+/** A message as it is known while a batch is recorded: stored (`id`), or new (`row`). */
+interface Entry {
+  readonly id: number | undefined
+  readonly outgoing: boolean
+  unreadable: boolean
+  tracked: Tracked
+  moved: boolean
+  row: Record<string, unknown> | undefined
+  text: Record<string, unknown> | undefined
+}
+
+export interface KnownRow extends Tracked {
+  readonly id: number
+  readonly chatKey: string
+  readonly senderKey: string
+  readonly direction: "incoming" | "outgoing"
+  readonly messageType: string
+}
+
+/** What a batch of facts makes of the messages that are known; it is written afterwards in few statements. */
+export const makeLedger = (
+  device: { readonly deviceId: DeviceId; readonly userId: number; readonly id: number },
+  known: ReadonlyArray<KnownRow>,
+  now: number
+) => {
+  const { deviceId } = device
+  const events: Array<NewEvent> = []
+  const entries = new Map<string, Entry>()
+  const outgoing = new Map<MessageId, Array<Entry>>()
+
+  const add = (key: string, entry: Entry) => {
+    entries.set(key, entry)
+    if (!entry.outgoing) return
+    const { messageId } = entry.tracked
+    outgoing.set(messageId, [...outgoing.get(messageId) ?? [], entry])
+  }
+  for (const row of known) {
+    add(keyOf(row.messageId, row), {
+      id: row.id,
+      outgoing: row.direction === "outgoing",
+      unreadable: row.messageType === "undecryptable",
+      tracked: row,
+      moved: false,
+      row: undefined,
+      text: undefined
+    })
+  }
+
+  const move = (entry: Entry, status: MessageStatus, at: DateTime.Utc) => {
+    const next = moved(entry.tracked, status, at)
+    if (next === undefined) return
+    entry.tracked = next
+    entry.moved = true
+    events.push(...statusEvents(deviceId, next, at))
+  }
+
+  const tell = (fact: Told, place: Place, recovered: boolean) => {
+    const { messageId, timestamp } = fact
+    const { chat, participant } = place
+    if (fact._tag === "Undecryptable") {
+      const data = { messageId, chat, participant, timestamp, reason: fact.reason }
+      events.push({ type: "message.undecryptable", deviceId, data })
+      return
+    }
+    events.push({
+      type: fact.origin.fromMe ? "message.sent" : "message.received",
+      deviceId,
+      data: {
+        messageId,
+        chat,
+        from: place.from,
+        to: place.to,
+        participant,
+        pushName: place.pushName,
+        direction: fact.origin.fromMe ? "outgoing" : "incoming",
+        messageType: fact.messageType,
+        content: fact.content,
+        metadata: fact.metadata,
+        timestamp,
+        offline: fact.offline,
+        recovered
+      }
+    })
+  }
+
+  const insert = (fact: Told, place: Place) => {
+    const { fromMe } = fact.origin
+    const at = fact.timestamp.epochMillis
+    const tracked: Tracked = {
+      messageId: fact.messageId,
+      chat: place.chat,
+      status: fromMe ? "sent" : "delivered",
+      failure: null,
+      sentAt: fromMe ? at : null,
+      deliveredAt: null,
+      readAt: null
+    }
+    add(keyOf(fact.messageId, place.columns), {
+      id: undefined,
+      outgoing: fromMe,
+      unreadable: fact._tag === "Undecryptable",
+      tracked,
+      moved: false,
+      row: {
+        userId: device.userId,
+        sessionId: device.id,
+        deviceId,
+        ...place.columns,
+        messageId: fact.messageId,
+        fromNumber: place.from,
+        toNumber: place.to,
+        direction: fromMe ? "outgoing" : "incoming",
+        timestamp: at,
+        createdAt: now,
+        updatedAt: now
+      },
+      text: textColumns(fact)
+    })
+    tell(fact, place, false)
+  }
+
+  return {
+    said: (fact: Told, place: Place) => {
+      const { fromMe } = fact.origin
+      const same = fromMe
+        ? outgoing.get(fact.messageId)?.[0]
+        : entries.get(keyOf(fact.messageId, place.columns))
+      if (same === undefined) return insert(fact, place)
+      if (fact._tag === "Message" && same.unreadable) {
+        same.unreadable = false
+        same.text = textColumns(fact)
+        return tell(fact, place, true)
+      }
+      // our own message comes back from the server: so it has gone out
+      if (fromMe) move(same, "sent", fact.timestamp)
+    },
+    // by id alone: a receipt may come under another address of the same person, and only we choose ids of what we send
+    receipt: (fact: Extract<Inbound, { readonly _tag: "Receipt" }>) => {
+      for (const messageId of fact.messageIds) {
+        for (const entry of outgoing.get(messageId) ?? []) move(entry, fact.status, fact.timestamp)
+      }
+    },
+    result: () => {
+      const all = [...entries.values()]
+      return {
+        events,
+        inserts: all.flatMap((entry) => entry.row === undefined ? [] : [{ ...entry.row, ...entry.text, ...statusColumns(entry.tracked) }]),
+        recovered: all.flatMap(({ id, text }) => id === undefined || text === undefined ? [] : [{ id, text }]),
+        moves: all.flatMap(({ id, moved, tracked }) => id === undefined || !moved ? [] : [{ ...tracked, id }])
+      }
+    }
+  }
+}
+
+const keyOf = (messageId: MessageId, { chatKey, senderKey }: { readonly chatKey: string; readonly senderKey: string }) =>
+  `${messageId} ${chatKey} ${senderKey}`
+
+const textColumns = (fact: Told) =>
+  fact._tag === "Undecryptable"
+    ? { messageType: "undecryptable", content: null, metadata: null, payload: null }
+    : {
+      messageType: fact.messageType,
+      content: fact.content,
+      metadata: fact.metadata === null ? null : JSON.stringify(fact.metadata),
+      payload: bytes(fact.payload)
+    }

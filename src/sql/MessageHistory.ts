@@ -1,0 +1,60 @@
+import { SqlClient } from "@effect/sql"
+import { Effect, Option, Schema } from "effect"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import { isLidJid, isPhoneJid, type Jid } from "../domain/Jid.ts"
+import { type MessageId, MessageNotFound } from "../domain/Message.ts"
+import { atBoundary } from "./Boundary.ts"
+import { chatKeyOf } from "./ContactRow.ts"
+import { makeDialect } from "./Dialect.ts"
+import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
+import type { HistoryQuery } from "./Messages.ts"
+
+const mostAtOnce = 200
+const Ids = Schema.Array(Schema.Struct({ id: Schema.Int }))
+const Payloads = Schema.Array(Schema.Struct({ payload: Schema.Uint8ArrayFromSelf }))
+
+export const makeMessageHistory = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const dialect = yield* makeDialect
+  const select = sql.literal(`SELECT ${messageColumns} FROM ${messagesWithContacts}`)
+
+  const keyOf = Effect.fnUntraced(function*(deviceId: DeviceId, chat: Jid) {
+    if (!isPhoneJid(chat) && !isLidJid(chat)) return chat
+    const column = sql(isLidJid(chat) ? "lid" : "jid")
+    const rows = yield* sql`SELECT id FROM contacts WHERE device_id = ${deviceId} AND ${column} = ${chat}`
+    const [contact] = yield* Schema.decodeUnknown(Ids)(rows)
+    return contact === undefined ? undefined : chatKeyOf(contact.id)
+  })
+
+  return {
+    history: Effect.fn("Messages.history")(function*(deviceId: DeviceId, query: HistoryQuery) {
+      const chatKey = yield* keyOf(deviceId, query.chat)
+      if (chatKey === undefined) return []
+      const where = sql.and([
+        sql`m.device_id = ${deviceId}`,
+        sql`m.chat_key = ${chatKey}`,
+        ...(query.before === undefined ? [] : [sql`m.id < ${query.before}`]),
+        ...(query.after === undefined ? [] : [sql`m.id > ${query.after}`]),
+        ...(query.direction === undefined ? [] : [sql`m.direction = ${query.direction}`])
+      ])
+      const order = sql.literal(query.after === undefined ? "DESC" : "ASC")
+      const limit = dialect.limit(Math.min(query.limit, mostAtOnce))
+      return yield* decodeMessages(yield* sql`${select} WHERE ${where} ORDER BY m.id ${order} ${limit}`)
+    }, atBoundary),
+
+    // ids are unique within chat and sender only: ours first, then the newest
+    get: Effect.fn("Messages.get")(function*(deviceId: DeviceId, messageId: MessageId) {
+      const rows = yield* sql`${select} WHERE m.device_id = ${deviceId} AND m.message_id = ${messageId}
+        ORDER BY CASE m.direction WHEN 'outgoing' THEN 0 ELSE 1 END, m.id DESC LIMIT 1`
+      const [message] = yield* decodeMessages(rows)
+      return message ?? (yield* new MessageNotFound({ messageId }))
+    }, atBoundary),
+
+    payload: Effect.fn("Messages.payload")(function*(deviceId: DeviceId, messageId: MessageId) {
+      const rows = yield* sql`SELECT payload FROM messages WHERE device_id = ${deviceId} AND message_id = ${messageId}
+        AND direction = 'outgoing' AND payload IS NOT NULL ORDER BY id DESC LIMIT 1`
+      const [row] = yield* Schema.decodeUnknown(Payloads)(rows)
+      return Option.fromNullable(row?.payload)
+    }, atBoundary)
+  }
+})

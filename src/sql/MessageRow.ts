@@ -1,0 +1,72 @@
+import { Schema } from "effect"
+import { DeviceId } from "../domain/DeviceId.ts"
+import { isJid, Jid, phoneJid } from "../domain/Jid.ts"
+import { type ChatRef, Direction, Message, MessageId, MessageStatus, MessageType, SendFailure } from "../domain/Message.ts"
+import { PhoneNumber } from "../domain/PhoneNumber.ts"
+import { chatKeyOf } from "./ContactRow.ts"
+
+const time = Schema.NullOr(Schema.DateTimeUtcFromNumber)
+const text = Schema.NullOr(Schema.String)
+
+/** What tells a row's chat, with the contact joined as `c`. */
+export const chatFields = {
+  chatKey: Schema.String,
+  contactId: Schema.NullOr(Schema.Int),
+  fromNumber: text,
+  toNumber: text,
+  direction: Direction,
+  contactJid: Schema.NullOr(Jid),
+  contactLid: Schema.NullOr(Jid),
+  contactPhone: Schema.NullOr(PhoneNumber)
+}
+export const chatColumns = `m.chat_key, m.contact_id, m.from_number, m.to_number, m.direction, c.jid AS contact_jid,
+  c.lid AS contact_lid, c.phone_number AS contact_phone`
+type ChatColumns = Schema.Schema.Type<Schema.Struct<typeof chatFields>>
+
+export const chatOf = (row: ChatColumns): ChatRef => {
+  const person = row.contactId !== null && row.chatKey === chatKeyOf(row.contactId)
+  if (!person) return { jid: row.chatKey as Jid, lid: null, phone: null }
+  const jid = row.contactJid ?? row.contactLid
+  if (jid !== null) return { jid, lid: row.contactLid, phone: row.contactPhone }
+  // the contact went with its device: what the row itself remembers of him
+  const number = (row.direction === "incoming" ? row.fromNumber : row.toNumber) ?? ""
+  return isJid(number)
+    ? { jid: number, lid: number, phone: null }
+    : { jid: phoneJid(number), lid: null, phone: Schema.is(PhoneNumber)(number) ? number : null }
+}
+
+const MessageRow = Schema.Struct({
+  ...chatFields,
+  id: Schema.Int,
+  deviceId: DeviceId,
+  messageId: MessageId,
+  participant: Schema.NullOr(Jid),
+  messageType: MessageType,
+  content: text,
+  status: MessageStatus,
+  failure: Schema.NullOr(Schema.parseJson(SendFailure)),
+  timestamp: Schema.DateTimeUtcFromNumber,
+  sentAt: time,
+  deliveredAt: time,
+  readAt: time,
+  metadata: Schema.NullOr(Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
+  createdAt: Schema.DateTimeUtcFromNumber,
+  updatedAt: Schema.DateTimeUtcFromNumber
+})
+
+export const messageColumns = `m.id, m.device_id, m.message_id, m.participant, m.message_type, m.content, m.status,
+  m.failure, m.timestamp, m.sent_at, m.delivered_at, m.read_at, m.metadata, m.created_at, m.updated_at, ${chatColumns}`
+export const messagesWithContacts = "messages m LEFT JOIN contacts c ON c.id = m.contact_id"
+
+/** Rows with {@link messageColumns} of {@link messagesWithContacts}. */
+export const decodeMessages = Schema.decodeUnknown(
+  Schema.Array(
+    Schema.transform(MessageRow, Schema.typeSchema(Message), {
+      strict: true,
+      decode: (row) => new Message({ ...row, chat: chatOf(row) }, { disableValidation: true }),
+      encode: () => {
+        throw new TypeError("messages are written column by column")
+      }
+    })
+  )
+)

@@ -1,0 +1,101 @@
+import { SqlClient } from "@effect/sql"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Config, Effect, Layer, Schedule, Schema } from "effect"
+import { atBoundary, retryConflicts } from "./Boundary.ts"
+import initial from "./migrations/0001_initial.ts"
+
+/** A step of the database's layout could not be made; `message` is one line for a person. */
+export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
+  migration: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    const why = this.cause instanceof Error && this.cause.cause instanceof Error ? this.cause.cause : this.cause
+    return `The migration ${this.migration} failed: ${why instanceof Error ? why.message : `${why}`}`
+  }
+}
+
+export class MigrationsPending extends Schema.TaggedError<MigrationsPending>()("MigrationsPending", {
+  migrations: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `The database lacks ${this.migrations.join(", ")}, and AUTO_CREATE_TABLES is false: run "npm run migrate".`
+  }
+}
+
+/** In their order; a name never changes once it is released. A migration can be repeated after it was cut off. */
+const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>> = {
+  "0001_initial": initial
+}
+
+// the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE
+// TABLE commits, a start that was cut off would count as done
+const table = "effect_sql_migrations"
+const idOf = (name: string) => Number(name.split("_")[0])
+
+const Applied = Schema.Array(Schema.Struct({ id: Schema.Int }))
+
+const applied = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const tables = yield* sql.onDialectOrElse({
+    mysql: () => sql`SELECT 1 AS found FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ${table}`,
+    orElse: () => sql`SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ${table}`
+  })
+  if (tables.length === 0) return new Set<number>()
+  const rows = yield* sql`SELECT migration_id AS id FROM ${sql(table)}`
+  return new Set((yield* Schema.decodeUnknown(Applied)(rows)).map((row) => row.id))
+})
+
+const missing = Effect.map(applied, (ids) => Object.entries(migrations).filter(([name]) => !ids.has(idOf(name))))
+
+/** What `run` would do, in order. */
+export const pending = Effect.map(missing, (rest) => rest.map(([name]) => name)).pipe(atBoundary)
+
+const apply = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.unsafe(`CREATE TABLE IF NOT EXISTS ${table} (
+    migration_id INTEGER NOT NULL PRIMARY KEY,
+    created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    name VARCHAR(255) NOT NULL
+  )`)
+  const rest = yield* missing
+  for (const [name, migration] of rest) {
+    yield* Effect.mapError(migration, (cause) => new MigrationFailed({ migration: name, cause }))
+    yield* sql`INSERT INTO ${sql(table)} ${sql.insert({ migrationId: idOf(name), name })}`
+    yield* Effect.logInfo(`migration ${name} done`)
+  }
+  return rest.map(([name]) => name)
+})
+
+class Busy extends Schema.TaggedError<Busy>()("MigrationBusy", {}) {}
+const Got = Schema.Tuple(Schema.Struct({ got: Schema.NullOr(Schema.Int) }))
+
+/** MySQL's lock is the connection's, and DDL ends transactions: the lock is what keeps two processes apart. */
+const withMysqlLock = <A, E, R>(sql: SqlClient.SqlClient, effect: Effect.Effect<A, E, R>) => {
+  const name = sql.literal("CONCAT('migrate_', MD5(DATABASE()))")
+  const get = sql`SELECT GET_LOCK(${name}, 1) AS got`.pipe(
+    Effect.flatMap(Schema.decodeUnknown(Got)),
+    Effect.filterOrFail(([{ got }]) => got === 1, () => new Busy()),
+    Effect.retry({ while: (error) => error._tag === "MigrationBusy", schedule: Schedule.recurs(300) }),
+    Effect.catchTag("MigrationBusy", (busy) => new MigrationFailed({ migration: "lock", cause: busy }))
+  )
+  return sql.withTransaction(
+    Effect.acquireUseRelease(get, () => effect, () => Effect.ignore(sql`SELECT RELEASE_LOCK(${name})`))
+  )
+}
+
+/** Brings the database up to date; answers what it did. Safe when several processes start at once. */
+export const run = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  sql.onDialectOrElse({
+    mysql: () => withMysqlLock(sql, apply),
+    orElse: () => retryConflicts(sql.withTransaction(apply))
+  })).pipe(atBoundary)
+
+const autoCreate = Config.boolean("AUTO_CREATE_TABLES").pipe(Config.withDefault(true))
+
+/** At the start: brings the database up to date, or with `AUTO_CREATE_TABLES=false` refuses one that is not. */
+export const layer = Layer.effectDiscard(Effect.gen(function*() {
+  if (yield* autoCreate) return yield* Effect.asVoid(run)
+  const rest = yield* pending
+  if (rest.length > 0) return yield* new MigrationsPending({ migrations: rest })
+}))

@@ -1,0 +1,116 @@
+import { SqlClient } from "@effect/sql"
+import { Clock, DateTime, Effect, Option, Schema } from "effect"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import { Jid } from "../domain/Jid.ts"
+import { MessageId, type MessageStatus, MessageType, type SendFailure } from "../domain/Message.ts"
+import { PhoneNumber } from "../domain/PhoneNumber.ts"
+import { OwnerChanged } from "../domain/Storage.ts"
+import { atBoundary, retryConflicts } from "./Boundary.ts"
+import { makeDeviceLock } from "./DeviceLock.ts"
+import { bytes, fit, makeDialect } from "./Dialect.ts"
+import { EventLog } from "./EventLog.ts"
+import type { OutboxRow } from "./Outbox.ts"
+import { makeStatusChange, moved, statusEvents } from "./StatusChange.ts"
+
+const Rows = Schema.Array(Schema.Struct({
+  id: Schema.Int,
+  messageId: MessageId,
+  chatKey: Schema.String,
+  phone: Schema.NullOr(PhoneNumber),
+  lid: Schema.NullOr(Jid),
+  groupJid: Schema.NullOr(Jid),
+  messageType: MessageType,
+  content: Schema.String,
+  payload: Schema.NullOr(Schema.Uint8ArrayFromSelf),
+  attempts: Schema.Int,
+  createdAt: Schema.DateTimeUtcFromNumber
+}))
+const Times = Schema.Array(Schema.Struct({ sendAt: Schema.NullOr(Schema.DateTimeUtcFromNumber) }))
+
+export const makeOutboxQueue = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const events = yield* EventLog
+  const dialect = yield* makeDialect
+  const lock = yield* makeDeviceLock
+  const statuses = yield* makeStatusChange
+
+  /**
+   * Waiting rows that nothing in their chat comes before: neither an earlier one of the same or higher priority, even if that
+   * one has been put off, nor a more urgent one that may go now.
+   */
+  const heads = (deviceId: DeviceId, now: number) =>
+    sql`m.device_id = ${deviceId} AND m.priority IS NOT NULL AND m.send_at <= ${now} AND NOT EXISTS (
+      SELECT 1 FROM messages e
+      WHERE e.device_id = m.device_id AND e.chat_key = m.chat_key AND e.send_at IS NOT NULL AND (
+        (e.priority <= m.priority AND (e.due_at < m.due_at OR (e.due_at = m.due_at AND e.id < m.id)))
+        OR (e.priority < m.priority AND e.send_at <= ${now})
+      )
+    )`
+
+  const settle = Effect.fnUntraced(function*(
+    row: OutboxRow,
+    status: MessageStatus,
+    at: DateTime.Utc,
+    failure: SendFailure | null
+  ) {
+    const device = yield* lock.ofMessage(row.id)
+    const [message] = yield* statuses.find([sql`m.id = ${row.id}`])
+    const next = message === undefined ? undefined : moved(message, status, at, failure)
+    if (next === undefined) return
+    yield* statuses.save([next])
+    if (Option.isSome(device)) yield* events.append(statusEvents(device.value.deviceId, next, at))
+  })
+
+  return {
+    due: Effect.fn("Outbox.due")(function*(deviceId: DeviceId, limit: number) {
+      const now = yield* Clock.currentTimeMillis
+      const rows = yield* sql`SELECT m.id, m.message_id, m.chat_key, c.phone_number AS phone, c.lid, m.group_jid,
+          m.message_type, m.content, m.payload, m.attempts, m.created_at
+        FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
+        WHERE ${heads(deviceId, now)} ORDER BY m.priority, m.send_at, m.id ${dialect.limit(limit)}`
+      return yield* Schema.decodeUnknown(Rows)(rows)
+    }, atBoundary),
+
+    // a row behind one that was put off is not what to wake up for
+    nextDueAt: Effect.fn("Outbox.nextDueAt")(function*(deviceId: DeviceId) {
+      const now = yield* Clock.currentTimeMillis
+      const due = yield* sql`SELECT m.send_at FROM messages m WHERE ${heads(deviceId, now)}
+        ORDER BY m.priority, m.send_at, m.id LIMIT 1`
+      const rows = due.length > 0 ? due : yield* sql`SELECT MIN(send_at) AS send_at FROM messages
+        WHERE device_id = ${deviceId} AND priority IS NOT NULL AND send_at > ${now}`
+      const [row] = yield* Schema.decodeUnknown(Times)(rows)
+      return Option.fromNullable(row?.sendAt)
+    }, atBoundary),
+
+    claim: Effect.fn("Outbox.claim")((row: OutboxRow, epoch: number, payload: Uint8Array) =>
+      Effect.gen(function*() {
+        const device = yield* lock.ofMessage(row.id)
+        if (!Option.exists(device, ({ ownerEpoch }) => ownerEpoch === epoch)) {
+          const deviceId = Option.match(device, { onNone: () => "", onSome: ({ deviceId }) => deviceId })
+          return yield* new OwnerChanged({ deviceId, epoch })
+        }
+        const now = yield* Clock.currentTimeMillis
+        yield* sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now} WHERE id = ${row.id}`
+      }).pipe(sql.withTransaction, retryConflicts, atBoundary)
+    ),
+
+    sent: Effect.fn("Outbox.sent")((row: OutboxRow, at: DateTime.Utc) =>
+      settle(row, "sent", at, null).pipe(events.transaction, retryConflicts, atBoundary)
+    ),
+
+    failed: Effect.fn("Outbox.failed")((row: OutboxRow, failure: SendFailure) =>
+      DateTime.now.pipe(
+        Effect.flatMap((now) => settle(row, "failed", now, { ...failure, text: fit(failure.text, 1000) })),
+        events.transaction,
+        retryConflicts,
+        atBoundary
+      )
+    ),
+
+    postpone: Effect.fn("Outbox.postpone")(function*(row: OutboxRow, at: DateTime.Utc) {
+      const now = yield* Clock.currentTimeMillis
+      yield* sql`UPDATE messages SET send_at = ${at.epochMillis}, updated_at = ${now}
+        WHERE id = ${row.id} AND status = 'pending'`
+    }, retryConflicts, atBoundary)
+  }
+})

@@ -1,0 +1,94 @@
+import { SqlClient } from "@effect/sql"
+import { Clock, type DateTime, Effect, Schema } from "effect"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import { type ChatRef, isForward, MessageId, MessageStatus, SendFailure } from "../domain/Message.ts"
+import type { NewEvent } from "../domain/ServiceEvent.ts"
+import { chatColumns, chatFields, chatOf, messagesWithContacts } from "./MessageRow.ts"
+
+/** As much of a message as its way from `pending` to `read` needs. */
+export interface Tracked {
+  readonly messageId: MessageId
+  readonly chat: ChatRef
+  readonly status: MessageStatus
+  readonly failure: SendFailure | null
+  readonly sentAt: number | null
+  readonly deliveredAt: number | null
+  readonly readAt: number | null
+}
+export interface TrackedRow extends Tracked {
+  readonly id: number
+}
+
+/** The message after it has become `status` at `at`; undefined if that is no step forward. Read implies delivered implies sent. */
+export const moved = <Row extends Tracked>(
+  row: Row,
+  status: MessageStatus,
+  at: DateTime.Utc,
+  failure: SendFailure | null = null
+): Row | undefined => {
+  if (!isForward(row.status, status)) return undefined
+  const reached = (...those: ReadonlyArray<MessageStatus>) => those.includes(status) ? at.epochMillis : null
+  return {
+    ...row,
+    status,
+    failure,
+    sentAt: row.sentAt ?? reached("sent", "delivered", "read"),
+    deliveredAt: row.deliveredAt ?? reached("delivered", "read"),
+    readAt: row.readAt ?? reached("read")
+  }
+}
+
+export const statusEvents = (deviceId: DeviceId, row: Tracked, timestamp: DateTime.Utc): ReadonlyArray<NewEvent> => {
+  const { chat, failure, messageId, status } = row
+  const data = { messageId, chat, status, failure, timestamp }
+  return [
+    { type: "message.status", deviceId, data },
+    ...(status === "delivered" ? [{ type: "message.delivered", deviceId, data } as const] : [])
+  ]
+}
+
+/** The columns of a status. What has left `pending` no longer waits to be sent. */
+export const statusColumns = (row: Tracked) => ({
+  status: row.status,
+  failure: row.failure === null ? null : encodeFailure(row.failure),
+  sentAt: row.sentAt,
+  deliveredAt: row.deliveredAt,
+  readAt: row.readAt
+})
+const encodeFailure = Schema.encodeSync(Schema.parseJson(SendFailure))
+
+const nullableTime = Schema.NullOr(Schema.Int)
+const TrackedRow = Schema.Struct({
+  ...chatFields,
+  id: Schema.Int,
+  messageId: MessageId,
+  senderKey: Schema.String,
+  messageType: Schema.String,
+  status: MessageStatus,
+  failure: Schema.NullOr(Schema.parseJson(SendFailure)),
+  sentAt: nullableTime,
+  deliveredAt: nullableTime,
+  readAt: nullableTime
+})
+const decode = Schema.decodeUnknown(Schema.Array(TrackedRow))
+const columns = `m.id, m.message_id, m.sender_key, m.message_type, m.status, m.failure, m.sent_at, m.delivered_at, m.read_at,
+  ${chatColumns}`
+
+export const makeStatusChange = Effect.map(SqlClient.SqlClient, (sql) => ({
+  find: (where: Parameters<typeof sql.and>[0]) =>
+    sql`SELECT ${sql.literal(columns)} FROM ${sql.literal(messagesWithContacts)} WHERE ${sql.and(where)} ORDER BY m.id`.pipe(
+      Effect.flatMap(decode),
+      Effect.map((rows) => rows.map((row) => ({ ...row, chat: chatOf(row) })))
+    ),
+
+  /** One statement for all that became the same at the same time. */
+  save: Effect.fnUntraced(function*(rows: ReadonlyArray<TrackedRow>) {
+    const now = yield* Clock.currentTimeMillis
+    const alike = Map.groupBy(rows, (row) => JSON.stringify(statusColumns(row)))
+    for (const group of alike.values()) {
+      yield* sql`UPDATE messages SET ${
+        sql.update({ ...statusColumns(group[0]!), sendAt: null, priority: null, updatedAt: now })
+      } WHERE ${sql.in("id", group.map((row) => row.id))}`
+    }
+  })
+}))

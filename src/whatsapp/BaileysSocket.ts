@@ -1,0 +1,156 @@
+import { type AuthenticationCreds, type BinaryNode, makeWASocket, proto, type UserFacingSocketConfig, type WASocket } from "@whiskeysockets/baileys"
+import { Clock, Duration, Effect, Option, Runtime } from "effect"
+import { bareJid } from "../domain/Jid.ts"
+import type { MessageId } from "../domain/Message.ts"
+import { baileysLogger } from "./BaileysLogger.ts"
+import { ClosedBecause, passkeyRequired } from "./CloseReason.ts"
+import type { DeviceCaches } from "./DeviceCaches.ts"
+import type { Egress } from "./Egress.ts"
+import { receiptStatus } from "./InboundFacts.ts"
+import { encodeRecord, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
+import type { KeyStore } from "./KeyStore.ts"
+import { queryTimeout } from "./Sender.ts"
+import { makeSafeRepository } from "./SignalRepository.ts"
+import { guardSocket, type SocketGuards } from "./SocketGuards.ts"
+import type { OpenOptions } from "./Connection.ts"
+
+export interface BaileysSocket {
+  readonly sock: WASocket
+  readonly guards: SocketGuards
+  /** milliseconds since 1970, of the last frame that could be read */
+  readonly lastHeard: () => number
+}
+
+/** A name that phones accept in every way of linking; some refuse to link one they do not know. */
+const defaultBrowser = "Ubuntu"
+
+/** A Baileys socket with everything mended that can be mended from outside. It connects at once. */
+export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
+  readonly options: OpenOptions
+  readonly creds: AuthenticationCreds
+  readonly store: KeyStore
+  readonly caches: DeviceCaches
+  readonly egress: Egress
+  readonly socketUrl: string | undefined
+}) {
+  const { caches, creds, egress, options, socketUrl, store } = parts
+  const runtime = yield* Effect.runtime<never>()
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const now = () => clock.unsafeCurrentTimeMillis()
+  const stanzas = new WeakMap<Uint8Array, BinaryNode>()
+  const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
+  let lastHeard = now()
+
+  const config: UserFacingSocketConfig = {
+    auth: { creds, keys: store.keys },
+    ...(socketUrl === undefined ? {} : { waWebSocketUrl: socketUrl }),
+    ...(egress.agent === undefined ? {} : { agent: egress.agent, fetchAgent: egress.agent }),
+    // Node's `fetch` takes undici's dispatchers, which its types have under another name
+    options: { dispatcher: egress.dispatcher } as unknown as RequestInit,
+    logger: baileysLogger(runtime, options.deviceId),
+    browser: [options.browserName ?? defaultBrowser, "Chrome", "22.04.4"],
+    connectTimeoutMs: 20_000,
+    defaultQueryTimeoutMs: Duration.toMillis(queryTimeout),
+    keepAliveIntervalMs: 10_000,
+    markOnlineOnConnect: false,
+    syncFullHistory: false,
+    emitOwnEvents: false,
+    // our store has its own patience, and tells what it could not write
+    transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
+    msgRetryCounterCache: caches.retryCounters,
+    userDevicesCache: caches.userDevices,
+    placeholderResendCache: caches.placeholders,
+    callOfferCache: caches.calls,
+    cachedGroupMetadata: async (jid) => {
+      const cached = caches.groups.get(jid)
+      if (cached) return cached
+      const metadata = await sock.groupMetadata(jid)
+      caches.groups.set(jid, metadata)
+      return metadata
+    },
+    makeSignalRepository: makeSafeRepository({
+      stanzaOf: (ciphertext) => stanzas.get(ciphertext),
+      known: store.known,
+      me
+    }),
+    getMessage: async ({ id }) => {
+      const payload = await Runtime.runPromise(runtime)(
+        options.sentPayload((id ?? "") as MessageId).pipe(
+          Effect.tapError((error) => Effect.logWarning("The payload for a retry could not be read", error)),
+          Effect.orElseSucceed(Option.none)
+        )
+      )
+      return Option.match(payload, { onNone: () => undefined, onSome: (bytes) => proto.Message.decode(bytes) })
+    }
+  }
+
+  const before = (event: string, stanza: BinaryNode): Promise<void> | undefined => {
+    switch (event) {
+      case "CB:message":
+        return noticeMessage(stanza)
+      case "CB:receipt":
+        return journalReceipt(stanza)
+      case "CB:notification":
+        if (stanza.attrs["type"] === "passkey_prologue_request" || stanza.attrs["type"] === "crsc_continuation") {
+          guards.fail(new ClosedBecause(passkeyRequired))
+        }
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  const noticeMessage = (stanza: BinaryNode): Promise<void> | undefined => {
+    const children = Array.isArray(stanza.content) ? stanza.content : []
+    let readable = stanza.attrs["category"] === "peer"
+    for (const { content, tag } of children) {
+      if (tag !== "enc" && tag !== "plaintext") continue
+      readable = true
+      if (content instanceof Uint8Array) stanzas.set(content, stanza)
+    }
+    if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return undefined
+    const reason = children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable"
+    return store.journal([{
+      digest: undecryptableDigest(stanza),
+      ...encodeRecord({ kind: "undecryptable", attrs: stanza.attrs, me: me(), reason })
+    }])
+  }
+
+  const journalReceipt = (stanza: BinaryNode): Promise<void> | undefined => {
+    const { attrs } = stanza
+    if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return undefined
+    const lists = Array.isArray(stanza.content) ? stanza.content : []
+    const items = lists.flatMap(({ content }) => (Array.isArray(content) ? content : []))
+    const ids = [...new Set([attrs["id"], ...items.filter(({ tag }) => tag === "item").flatMap((item) => item.attrs["id"] ?? [])])]
+    return store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
+  }
+
+  const sock = makeWASocket(config)
+  const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before })
+  // groups change while nobody listens
+  caches.groups.flushAll()
+  sock.ev.on("creds.update", () => {
+    const saved = store.saveCreds(creds)
+    saved.catch(() => undefined)
+    guards.gate.hold(saved)
+  })
+  sock.ev.on("group-participants.update", ({ id }) => caches.groups.del(id))
+  sock.ev.on("groups.update", (updates) => {
+    for (const { id } of updates) if (id) caches.groups.del(id)
+  })
+
+  const socket: BaileysSocket = { sock, guards, lastHeard: () => lastHeard }
+  return socket
+})
+
+/** The pairing is complete: `me` alone is there as soon as a pairing code has been asked for. */
+export const isPaired = (creds: AuthenticationCreds): boolean => creds.account !== undefined && creds.me !== undefined
+
+export const identityOf = (creds: AuthenticationCreds) => {
+  const jid = bareJid(creds.me?.id ?? "")
+  return {
+    jid,
+    lid: creds.me?.lid ? bareJid(creds.me.lid) : null,
+    pushName: creds.me?.name && creds.me.name !== "~" ? creds.me.name : null
+  }
+}

@@ -1,0 +1,126 @@
+import { type AuthenticationCreds, initAuthCreds } from "@whiskeysockets/baileys"
+import { Config, ConfigError, DateTime, Duration, Effect, Either, Option, Queue } from "effect"
+import { readFileSync } from "node:fs"
+import { type AuthError, makeAuthRows } from "./AuthRows.ts"
+import { isPaired } from "./BaileysSocket.ts"
+import { ClosedBecause, type CloseReason, credentialsUnreadable, notPaired, ownerChanged, storageUnavailable } from "./CloseReason.ts"
+import { installStrictSignatures, trustNoiseRoot } from "./Curve.ts"
+import { makeDeviceCaches } from "./DeviceCaches.ts"
+import { makeEgress } from "./Egress.ts"
+import { makeEventOutlet } from "./EventOutlet.ts"
+import { makeKeyStore, parseCreds } from "./KeyStore.ts"
+import { connect } from "./SocketConnection.ts"
+import { type Connection, CredentialsUnreadable, type OpenOptions, QueryFailed, SendNotAttempted, SocketEvent } from "./Connection.ts"
+
+const eventCapacity = 256
+const devicesRemembered = 5000
+
+const rootKey = Config.string("WA_NOISE_ROOT_KEY").pipe(
+  Config.mapOrFail((hex) =>
+    /^(05)?[0-9a-f]{64}$/i.test(hex)
+      ? Either.right(Buffer.from(hex, "hex"))
+      : Either.left(ConfigError.InvalidData(["WA_NOISE_ROOT_KEY"], "32 bytes in hex are expected"))
+  ),
+  Config.option
+)
+const socketUrl = Config.string("WA_SOCKET_URL").pipe(
+  Config.validate({ message: "a ws:// or wss:// URL is expected", validation: (url) => URL.canParse(url) && /^wss?:/.test(url) }),
+  Config.option
+)
+const mediaCa = Config.string("WA_MEDIA_CA").pipe(
+  Config.mapOrFail((value) =>
+    value.includes("-----BEGIN")
+      ? Either.right(value)
+      : Either.try({
+        try: () => readFileSync(value, "utf8"),
+        catch: () => ConfigError.InvalidData(["WA_MEDIA_CA"], "a PEM certificate or the path of one is expected")
+      })
+  ),
+  Config.option
+)
+
+const patience = Config.duration("WA_STORAGE_PATIENCE").pipe(Config.withDefault(Duration.seconds(25)))
+
+export const makeBaileysWhatsApp = Effect.gen(function*() {
+  const storagePatience = yield* patience
+  const rows = yield* makeAuthRows
+  const cachesOf = makeDeviceCaches(devicesRemembered)
+  const url = Option.getOrUndefined(yield* socketUrl)
+  const ca = Option.getOrUndefined(yield* mediaCa)
+  const root = yield* rootKey
+  installStrictSignatures()
+  if (Option.isSome(root)) trustNoiseRoot(root.value)
+
+  const loadCreds = Effect.fnUntraced(function*({ deviceId, pairing }: OpenOptions) {
+    const stored = yield* rows.read(deviceId, "creds", [""]).pipe(
+      Effect.catchTag("Undecipherable", (cause) => new CredentialsUnreadable({ deviceId, cause }))
+    )
+    const bytes = stored.get("")
+    if (bytes === undefined) return pairing ? Option.some(initAuthCreds()) : Option.none<AuthenticationCreds>()
+    const creds = yield* Effect.try({
+      try: () => parseCreds(bytes),
+      catch: (cause) => new CredentialsUnreadable({ deviceId, cause })
+    })
+    if (isPaired(creds)) return Option.some(creds)
+    if (!pairing) return Option.none<AuthenticationCreds>()
+    // a pairing that was begun and not finished: the keys may stay, what the phone was to confirm may not
+    delete creds.me
+    creds.pairingCode = undefined
+    return Option.some(creds)
+  })
+
+  const open = Effect.fn("WhatsApp.open")(function*(options: OpenOptions) {
+    const { deviceId, epoch } = options
+    const creds = yield* loadCreds(options)
+    if (!(yield* rows.holdsEpoch(deviceId, epoch))) return yield* closedConnection(ownerChanged)
+    if (Option.isNone(creds)) return yield* closedConnection(notPaired)
+
+    const egress = makeEgress({ proxyUrl: options.proxyUrl, mediaCa: ca })
+    yield* Effect.addFinalizer(() => Effect.promise(() => egress.close()))
+    const outlet = yield* makeEventOutlet(eventCapacity)
+    const runtime = yield* Effect.runtime<never>()
+    let fail: ((error: Error) => void) | undefined
+    const store = makeKeyStore({
+      deviceId,
+      epoch,
+      rows,
+      runtime,
+      patience: storagePatience,
+      onFailure: (error) => fail?.(new ClosedBecause(reasonOf(error), error)),
+      onJournalled: () => outlet.publish(SocketEvent.Journalled())
+    })
+    return yield* connect({
+      options,
+      creds: creds.value,
+      store,
+      caches: cachesOf(deviceId),
+      egress,
+      socketUrl: url,
+      outlet,
+      failBy: (failing) => (fail = failing)
+    })
+  })
+
+  return { open }
+})
+
+const reasonOf = (error: AuthError): CloseReason =>
+  ({ StorageUnavailable: storageUnavailable, OwnerChanged: ownerChanged, Undecipherable: credentialsUnreadable })[error._tag]
+
+/** A connection that never was. */
+const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
+  const events = yield* Queue.bounded<SocketEvent>(1)
+  yield* Queue.offer(events, SocketEvent.Closed({ reason }))
+  const cause = new ClosedBecause(reason)
+  const unanswered = (query: string) => Effect.fail(new QueryFailed({ query, cause }))
+  const connection: Connection = {
+    events,
+    send: () => new SendNotAttempted({ reason: "offline", cause }),
+    lookup: () => unanswered("lookup"),
+    requestPairingCode: () => unanswered("pairing-code"),
+    probe: unanswered("probe"),
+    lastHeard: Effect.map(Effect.clockWith((clock) => clock.currentTimeMillis), DateTime.unsafeMake),
+    logout: unanswered("logout")
+  }
+  return connection
+})

@@ -1,0 +1,92 @@
+import { type DateTime, type Duration, Data, type Effect, type Option, type Queue, type Redacted, Schema } from "effect"
+import type { ContactFact } from "../domain/Contact.ts"
+import type { Restriction } from "../domain/Device.ts"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Jid } from "../domain/Jid.ts"
+import type { MessageId } from "../domain/Message.ts"
+import type { PhoneNumber } from "../domain/PhoneNumber.ts"
+import type { StorageUnavailable } from "../domain/Storage.ts"
+import type { CloseReason } from "./CloseReason.ts"
+
+/** What a socket says of itself. Messages and receipts are not here: they go through the {@link InboundJournal}. */
+export type SocketEvent = Data.TaggedEnum<{
+  /** a QR code to show, the text to encode */
+  Qr: { readonly qr: string; readonly expiresAt: DateTime.Utc }
+  /** the phone has accepted the link; the socket closes with `restart` next */
+  Paired: { readonly jid: Jid; readonly lid: Jid | null; readonly phone: PhoneNumber; readonly pushName: string | null; readonly platform: string | null }
+  /** logged in: sends may go out */
+  Open: { readonly jid: Jid; readonly lid: Jid | null; readonly phone: PhoneNumber; readonly pushName: string | null }
+  /** everything that waited for us while we were away has been handed over */
+  Drained: {}
+  /** the journal has grown: project it */
+  Journalled: {}
+  Contacts: { readonly contacts: ReadonlyArray<ContactFact> }
+  Restricted: { readonly restriction: Restriction | null }
+  /** the last event; nothing follows */
+  Closed: { readonly reason: CloseReason }
+}>
+export const SocketEvent = Data.taggedEnum<SocketEvent>()
+
+/** WhatsApp's server has taken the message. */
+export interface Ack {
+  readonly at: DateTime.Utc
+}
+
+/** WhatsApp answered the message with an error. `code` is its number (463, 475, 479, 403, 429, …). */
+export class SendRefused extends Schema.TaggedError<SendRefused>()("SendRefused", { code: Schema.Int }) {}
+/** The message may be out: it was written to the socket, and no ack came. Sending it again under the same id is safe. */
+export class SendUnacknowledged extends Schema.TaggedError<SendUnacknowledged>()("SendUnacknowledged", {
+  cause: Schema.Defect
+}) {}
+/** Nothing was written to the socket. */
+export class SendNotAttempted extends Schema.TaggedError<SendNotAttempted>()("SendNotAttempted", {
+  reason: Schema.Literal("offline", "no_devices", "lookup_failed", "encryption_failed", "storage"),
+  cause: Schema.Defect
+}) {}
+export type SendError = SendRefused | SendUnacknowledged | SendNotAttempted
+
+/** A question to WhatsApp's server was not answered, or the socket closed meanwhile. */
+export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed", {
+  query: Schema.String,
+  cause: Schema.Defect
+}) {}
+
+/** The stored credentials exist but cannot be read (wrong key, damaged row). Nothing has been overwritten. */
+export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreadable>()("CredentialsUnreadable", {
+  deviceId: Schema.String,
+  cause: Schema.Defect
+}) {}
+
+export interface OpenOptions {
+  readonly deviceId: DeviceId
+  /** the owner's epoch: writes of auth state by an older one are refused */
+  readonly epoch: number
+  readonly proxyUrl?: Redacted.Redacted | undefined
+  /** how the device is named in the phone's list of linked devices */
+  readonly browserName?: string | undefined
+  /** true only when a person asked to pair: without credentials and without this, opening fails with `not_paired` */
+  readonly pairing: boolean
+  /** the protobuf of an outgoing message, when a receiver asks for it once more */
+  readonly sentPayload: (messageId: MessageId) => Effect.Effect<Option.Option<Uint8Array>, StorageUnavailable>
+}
+
+/** One open socket. Closing its scope closes it in order: queries settled, auth state flushed, the TCP connection gone. */
+export interface Connection {
+  /** bounded; reading stalls the socket instead of growing the heap */
+  readonly events: Queue.Dequeue<SocketEvent>
+  /**
+   * Sends the protobuf `content` to `to` under `messageId` and waits for the server's ack. The ratchet is committed
+   * before the bytes leave; calling again with the same id is what makes a retry harmless.
+   */
+  readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
+  /** Which of these numbers are on WhatsApp, with both ids; at most 50 at a time. Absent ones are missing in the answer. */
+  readonly lookup: (phones: ReadonlyArray<PhoneNumber>) => Effect.Effect<ReadonlyArray<ContactFact>, QueryFailed>
+  /** Eight characters to type on the phone. Only while pairing, after the first `Qr` event (waits for it). */
+  readonly requestPairingCode: (phone: PhoneNumber) => Effect.Effect<string, QueryFailed>
+  /** A server round trip; its duration. */
+  readonly probe: Effect.Effect<Duration.Duration, QueryFailed>
+  /** When the server last said anything. */
+  readonly lastHeard: Effect.Effect<DateTime.Utc>
+  /** Unlinks this device on WhatsApp's side. */
+  readonly logout: Effect.Effect<void, QueryFailed>
+}

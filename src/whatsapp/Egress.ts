@@ -1,0 +1,52 @@
+import { Duration, Redacted } from "effect"
+import { HttpsProxyAgent } from "https-proxy-agent"
+import type { Agent as HttpsAgent } from "node:https"
+import { SocksProxyAgent } from "socks-proxy-agent"
+import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici"
+
+/** How one device reaches WhatsApp: for the socket, for uploads, and for what `fetch` downloads. */
+export interface Egress {
+  readonly agent: HttpsAgent | undefined
+  readonly dispatcher: Dispatcher
+  readonly close: () => Promise<void>
+}
+
+/** Baileys' downloads have no time-outs of their own, and hold a lock while they wait. */
+const timeouts = {
+  headersTimeout: Duration.toMillis("20 seconds"),
+  bodyTimeout: Duration.toMillis("20 seconds"),
+  connectTimeout: Duration.toMillis("10 seconds")
+}
+
+export const makeEgress = (options: {
+  readonly proxyUrl: Redacted.Redacted | undefined
+  /** PEM, for media hosts */
+  readonly mediaCa: string | undefined
+}): Egress => {
+  const tls = options.mediaCa === undefined ? {} : { ca: options.mediaCa }
+  const proxy = options.proxyUrl === undefined ? undefined : Redacted.value(options.proxyUrl)
+  const dispatcher = proxy === undefined
+    ? new Agent({ ...timeouts, connect: tls })
+    : proxy.startsWith("socks")
+    ? new Socks5ProxyAgent(proxy.replace(/^socks[45]?h?:/, "socks5:"), socksOptions(tls))
+    : new ProxyAgent({ uri: proxy, ...timeouts, requestTls: tls })
+  const agent = proxy === undefined
+    ? undefined
+    : proxy.startsWith("socks")
+    ? new SocksProxyAgent(proxy)
+    : new HttpsProxyAgent(proxy)
+  return {
+    agent: agent as unknown as HttpsAgent | undefined,
+    dispatcher,
+    close: async () => {
+      agent?.destroy()
+      await dispatcher.destroy()
+    }
+  }
+}
+
+// `requestTls` is read, and missing in the types
+const socksOptions = (requestTls: { readonly ca?: string }) => {
+  const options = { ...timeouts, requestTls }
+  return options
+}

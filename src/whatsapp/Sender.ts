@@ -1,0 +1,136 @@
+import { type BinaryNode, proto, type WASocket } from "@whiskeysockets/baileys"
+import { DateTime, Deferred, Duration, Effect, Either } from "effect"
+import { isGroupJid, type Jid, userOf } from "../domain/Jid.ts"
+import type { MessageId } from "../domain/Message.ts"
+import { ClosedBecause } from "./CloseReason.ts"
+import type { SocketGuards } from "./SocketGuards.ts"
+import { type Ack, SendNotAttempted, SendRefused, type SendError, SendUnacknowledged } from "./Connection.ts"
+import type { Ticket } from "./WriteGate.ts"
+
+/** After it Baileys gives a question up and goes on as if it had been answered with nothing: we must be earlier. */
+export const queryTimeout = Duration.seconds(20)
+export const answerTimeout = Duration.seconds(19)
+const ackTimeout = Duration.seconds(30)
+
+export interface Sender {
+  readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
+  readonly onAck: (stanza: BinaryNode) => void
+}
+
+const offline = (cause: unknown) => new SendNotAttempted({ reason: "offline", cause })
+
+/**
+ * Sends, and waits for what the server says to it: Baileys' own promise settles as soon as the bytes are handed to the
+ * operating system, and is silent about a refusal.
+ */
+export const makeSender = (options: {
+  readonly sock: WASocket
+  readonly guards: SocketGuards
+  readonly isOpen: () => boolean
+  readonly closed: Effect.Effect<Error>
+  readonly forgetDevices: (users: ReadonlyArray<string>) => void
+  readonly onRefused: (code: number) => void
+}): Sender => {
+  const { guards, sock } = options
+  const waiters = new Map<string, Deferred.Deferred<BinaryNode>>()
+  const closedNow = Effect.flatMap(options.closed, (error) => Effect.fail(error))
+
+  /** Who would get a copy. An empty answer must not become a message to nobody. */
+  const preflight = Effect.fnUntraced(function*(to: Jid) {
+    if (isGroupJid(to)) return
+    const { id, lid } = sock.authState.creds.me ?? { id: "" }
+    const own = to.endsWith("@lid") && lid ? `${lid.split(/[:@]/)[0]}@lid` : `${id.split(/[:@]/)[0]}@s.whatsapp.net`
+    const lookupFailed = (cause: unknown) => new SendNotAttempted({ reason: "lookup_failed", cause })
+    const devices = yield* Effect.tryPromise({
+      try: () => sock.getUSyncDevices([own, to], true, false),
+      catch: lookupFailed
+    }).pipe(
+      Effect.timeoutFail({
+        duration: answerTimeout,
+        onTimeout: () => lookupFailed(new Error("WhatsApp did not say which devices there are"))
+      }),
+      Effect.raceFirst(Effect.mapError(closedNow, offline))
+    )
+    const has = (user: string) => devices.some((device) => device.user === user)
+    if (!has(userOf(own as Jid))) return yield* lookupFailed(new Error("WhatsApp did not say which devices we have"))
+    if (!has(userOf(to))) {
+      return yield* new SendNotAttempted({
+        reason: "no_devices",
+        cause: new Error("WhatsApp knows no device of the recipient")
+      })
+    }
+  })
+
+  const relay = (to: Jid, messageId: MessageId, message: proto.IMessage, ticket: Ticket) => {
+    // read just before the stanza is sent, and after all questions that precede it: the next frame is the message
+    const lastMoment = {
+      get length() {
+        guards.gate.mark(ticket)
+        return 0
+      }
+    }
+    return Effect.tryPromise({
+      try: () => sock.relayMessage(to, message, { messageId, additionalNodes: lastMoment as unknown as Array<BinaryNode> }),
+      catch: (cause) => cause
+    })
+  }
+
+  const send = Effect.fn("WhatsApp.send")(function*(to: Jid, messageId: MessageId, content: Uint8Array) {
+    if (!options.isOpen()) return yield* offline(new Error("The device is not connected"))
+    const message = proto.Message.decode(content)
+    yield* preflight(to)
+    const ack = yield* Deferred.make<BinaryNode>()
+    const ticket: Ticket = { state: "waiting" }
+    waiters.set(messageId, ack)
+    const relayed = yield* relay(to, messageId, message, ticket).pipe(
+      Effect.zipRight(Deferred.await(ack)),
+      // an ack may overtake the end of the relay, which still has to commit
+      Effect.raceFirst(Deferred.await(ack)),
+      Effect.raceFirst(closedNow),
+      Effect.timeoutFail({ duration: ackTimeout, onTimeout: () => new Error("No ack in time") }),
+      Effect.either,
+      Effect.ensuring(Effect.sync(() => waiters.get(messageId) === ack && waiters.delete(messageId)))
+    )
+    if (Either.isLeft(relayed)) {
+      if (ticket.state === "written") return yield* new SendUnacknowledged({ cause: relayed.left })
+      const failure = guards.failure()
+      const reason = failure instanceof ClosedBecause && failure.reason.reason === "storage_unavailable"
+        ? "storage"
+        : options.isOpen()
+        ? "encryption_failed"
+        : "offline"
+      return yield* new SendNotAttempted({ reason, cause: relayed.left })
+    }
+    return yield* readAck(to, relayed.right)
+  })
+
+  const readAck = Effect.fnUntraced(function*(to: Jid, { attrs }: BinaryNode) {
+    const code = Number(attrs["error"])
+    if (attrs["phash"] !== undefined || code === 479) {
+      options.forgetDevices([userOf(to), ...[sock.authState.creds.me?.id, sock.authState.creds.me?.lid].flatMap((id) => id?.split(/[:@]/)[0] ?? [])])
+    }
+    if (attrs["error"] === undefined) {
+      return { at: attrs["t"] === undefined ? yield* DateTime.now : DateTime.unsafeMake(Number(attrs["t"]) * 1000) }
+    }
+    if (code === 479) yield* forgetSessions(to)
+    options.onRefused(code)
+    return yield* new SendRefused({ code: Number.isInteger(code) ? code : 0 })
+  })
+
+  /** The stanza did not fit what the server knows of the recipient's devices. */
+  const forgetSessions = (to: Jid) =>
+    Effect.tryPromise(async () => {
+      const user = userOf(to)
+      const stored = await sock.authState.keys.get("device-list", [user])
+      const server = to.slice(to.indexOf("@"))
+      await sock.signalRepository.deleteSession((stored[user] ?? ["0"]).map((device) => `${user}:${device}${server}`))
+    }).pipe(Effect.ignoreLogged)
+
+  return {
+    send,
+    onAck: (stanza) => {
+      const waiter = waiters.get(stanza.attrs["id"] ?? "")
+      if (waiter) Deferred.unsafeDone(waiter, Effect.succeed(stanza))
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import { type AuthenticationCreds, USyncQuery, USyncUser } from "@whiskeysockets/baileys"
+import { Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
+import type { ContactFact } from "../domain/Contact.ts"
+import { userOf } from "../domain/Jid.ts"
+import { PhoneNumber } from "../domain/PhoneNumber.ts"
+import { identityOf, makeBaileysSocket } from "./BaileysSocket.ts"
+import { ClosedBecause, type CloseReason, closeReason, connectionLost, silent } from "./CloseReason.ts"
+import { contactFacts } from "./ContactFacts.ts"
+import type { DeviceCaches } from "./DeviceCaches.ts"
+import type { Egress } from "./Egress.ts"
+import type { EventOutlet } from "./EventOutlet.ts"
+import { personOf } from "./InboundFacts.ts"
+import type { KeyStore } from "./KeyStore.ts"
+import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
+import { answerTimeout, makeSender } from "./Sender.ts"
+import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
+
+const serverJid = "@s.whatsapp.net"
+const silenceLimit = Duration.toMillis("17.5 seconds")
+const loginLimit = Duration.toMillis("45 seconds")
+const drainLimit = Duration.toMillis("90 seconds")
+const qrLifetimes = { first: Duration.seconds(60), next: Duration.seconds(20) }
+
+/** Opens the socket and makes a connection of it. Its scope closes it in order. */
+export const connect = Effect.fnUntraced(function*(parts: {
+  readonly options: OpenOptions
+  readonly creds: AuthenticationCreds
+  readonly store: KeyStore
+  readonly caches: DeviceCaches
+  readonly egress: Egress
+  readonly socketUrl: string | undefined
+  readonly outlet: EventOutlet
+  /** set before the store can fail: how it ends the socket */
+  readonly failBy: (fail: (error: Error) => void) => void
+}) {
+  const { caches, creds, outlet, store } = parts
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+  const now = () => DateTime.unsafeMake(clock.unsafeCurrentTimeMillis())
+  const socket = yield* makeBaileysSocket(parts)
+  const { guards, sock } = socket
+  parts.failBy(guards.fail)
+  outlet.onFull(guards)
+
+  const closed = yield* Deferred.make<CloseReason>()
+  const firstQr = yield* Deferred.make<void>()
+  const startedAt = clock.unsafeCurrentTimeMillis()
+  let phase: "connecting" | "pairing" | "open" | "closed" = "connecting"
+  let drained = false
+  let openedAt = startedAt
+  let codes = 0
+
+  const identity = () => {
+    const { jid, lid, pushName } = identityOf(creds)
+    return { jid, lid, pushName, phone: PhoneNumber.make(userOf(jid)) }
+  }
+  const finish = (error: unknown) => {
+    if (phase === "closed") return
+    phase = "closed"
+    const reason = closeReason(guards.failure() ?? error, now())
+    guards.gate.seal(new ClosedBecause(reason))
+    guards.hangUp()
+    Deferred.unsafeDone(closed, Effect.succeed(reason))
+    // what the socket has told us is durable before anyone opens the next one
+    outlet.publish(SocketEvent.Closed({ reason }), store.idle())
+  }
+
+  sock.ev.on("connection.update", (update) => {
+    if (update.qr !== undefined) {
+      if (phase === "connecting") phase = "pairing"
+      const expiresAt = DateTime.addDuration(now(), codes++ === 0 ? qrLifetimes.first : qrLifetimes.next)
+      outlet.publish(SocketEvent.Qr({ qr: update.qr, expiresAt }))
+      Deferred.unsafeDone(firstQr, Effect.void)
+    }
+    if (update.isNewLogin === true) {
+      outlet.publish(SocketEvent.Paired({ ...identity(), platform: creds.platform ?? null }), store.idle())
+    }
+    if (update.connection === "open") {
+      phase = "open"
+      openedAt = clock.unsafeCurrentTimeMillis()
+      outlet.publish(SocketEvent.Open(identity()))
+      if (drained) outlet.publish(SocketEvent.Drained())
+    }
+    if (update.receivedPendingNotifications === true) {
+      drained = true
+      // it may come before the login is complete
+      if (phase === "open") outlet.publish(SocketEvent.Drained())
+    }
+    if (update.reachoutTimeLock) {
+      outlet.publish(SocketEvent.Restricted({ restriction: timelockRestriction(update.reachoutTimeLock) }))
+    }
+    if (update.connection === "close") finish(update.lastDisconnect?.error)
+  })
+  sock.ev.on("message-capping.update", (info) => outlet.publish(SocketEvent.Restricted({ restriction: cappingRestriction(info) })))
+  const tell = (contacts: ReadonlyArray<ContactFact>) => {
+    if (contacts.length > 0) outlet.publish(SocketEvent.Contacts({ contacts }))
+  }
+  sock.ev.on("contacts.upsert", (contacts) => tell(contactFacts(contacts)))
+  sock.ev.on("contacts.update", (contacts) => tell(contactFacts(contacts)))
+  sock.ev.on("messaging-history.set", ({ contacts }) => tell(contactFacts(contacts)))
+  sock.ev.on("lid-mapping.update", ({ lid, pn }) => tell([personOf(lid, pn)].filter((fact) => fact !== undefined)))
+
+  const sender = makeSender({
+    sock,
+    guards,
+    isOpen: () => phase === "open",
+    closed: Effect.map(Deferred.await(closed), (reason) => new ClosedBecause(reason)),
+    forgetDevices: (users) => {
+      for (const user of users) caches.userDevices.del(user)
+    },
+    onRefused: (code) => {
+      if (code === 463) runFork(Effect.ignore(ask("reachout-timelock", () => sock.fetchAccountReachoutTimelock())))
+      if (code === 475) outlet.publish(SocketEvent.Restricted({ restriction: { kind: "new_chat_cap", code, until: null } }))
+    }
+  })
+  sock.ws.on("CB:ack,class:message", sender.onAck)
+
+  const watch = Effect.sync(() => {
+    const at = clock.unsafeCurrentTimeMillis()
+    if (phase === "connecting" && at - startedAt > loginLimit) guards.fail(new ClosedBecause(silent))
+    else if (phase === "open" && !drained && at - openedAt > drainLimit) guards.fail(new ClosedBecause(silent))
+    else if (phase !== "connecting" && at - socket.lastHeard() > silenceLimit) guards.fail(new ClosedBecause(silent))
+  })
+  yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("2 seconds")))
+
+  /** A question to the server; it fails with the socket, and when time is up. */
+  const ask = <A>(query: string, run: () => Promise<A>) =>
+    Effect.tryPromise({ try: run, catch: (cause) => new QueryFailed({ query, cause: asError(cause) }) }).pipe(
+      Effect.timeoutFail({
+        duration: answerTimeout,
+        onTimeout: () => new QueryFailed({ query, cause: new Error("WhatsApp did not answer in time") })
+      }),
+      Effect.raceFirst(Effect.flatMap(Deferred.await(closed), (reason) =>
+        new QueryFailed({ query, cause: new ClosedBecause(reason) })))
+    )
+
+  const lookup = Effect.fn("WhatsApp.lookup")(function*(phones: ReadonlyArray<PhoneNumber>) {
+    const query = new USyncQuery().withContactProtocol().withLIDProtocol()
+    for (const phone of phones.slice(0, 50)) query.withUser(new USyncUser().withPhone(`+${phone}`))
+    const answer = yield* ask("lookup", () => sock.executeUSyncQuery(query))
+    const found = (answer?.list ?? []).filter(({ contact }) => contact === true)
+    return found.flatMap(({ id, lid }) => personOf(id, typeof lid === "string" ? lid : undefined) ?? [])
+  })
+
+  const requestPairingCode = Effect.fn("WhatsApp.requestPairingCode")(function*(phone: PhoneNumber) {
+    yield* Effect.raceFirst(
+      Deferred.await(firstQr),
+      Effect.flatMap(Deferred.await(closed), (reason) => new QueryFailed({ query: "pairing-code", cause: new ClosedBecause(reason) }))
+    )
+    return yield* ask("pairing-code", () => sock.requestPairingCode(phone))
+  })
+
+  const ping = () =>
+    sock.query({ tag: "iq", attrs: { to: serverJid, type: "get", xmlns: "w:p" }, content: [{ tag: "ping", attrs: {} }] })
+  const probe = Effect.map(Effect.timed(ask("probe", ping)), ([duration]) => duration)
+
+  const unlink = () =>
+    sock.query({
+      tag: "iq",
+      attrs: { to: serverJid, type: "set", xmlns: "md" },
+      content: [{ tag: "remove-companion-device", attrs: { jid: creds.me?.id ?? "", reason: "user_initiated" } }]
+    })
+  const logout = Effect.raceFirst(
+    ask("logout", unlink),
+    // the server may end the stream in place of an answer
+    Effect.flatMap(Deferred.await(closed), (reason) =>
+      reason.reason === "logged_out" ? Effect.void : new QueryFailed({ query: "logout", cause: new ClosedBecause(reason) }))
+  ).pipe(Effect.asVoid)
+
+  const close = Effect.promise(async () => {
+    sock.ev.flush()
+    await within(5000, store.idle())
+    guards.settle()
+    if (phase !== "closed") await within(3000, sock.end(undefined))
+    finish(undefined)
+    await within(5000, store.idle())
+    await outlet.flushed()
+    store.close()
+  })
+  yield* Effect.addFinalizer(() => close)
+
+  const connection: Connection = {
+    events: outlet.events,
+    send: sender.send,
+    lookup,
+    requestPairingCode,
+    probe,
+    lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),
+    logout
+  }
+  return connection
+})
+
+const asError = (cause: unknown): Error =>
+  cause instanceof Error ? cause : new ClosedBecause({ ...connectionLost, code: typeof cause === "number" ? cause : null })
+
+const within = (millis: number, promise: Promise<unknown>) => {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, millis)
+  return Promise.race([promise, over]).finally(() => clearTimeout(timer))
+}

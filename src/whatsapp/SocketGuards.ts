@@ -1,0 +1,128 @@
+import type { BinaryNode, WASocket } from "@whiskeysockets/baileys"
+import { Duration, Option } from "effect"
+import { WebSocket } from "ws"
+import { ClosedBecause, unreadableFrame, UpgradeRefused } from "./CloseReason.ts"
+import { WriteGate } from "./WriteGate.ts"
+
+export interface SocketGuards {
+  readonly gate: WriteGate
+  /** Ends the socket; nothing leaves it any more. The first reason counts. */
+  readonly fail: (error: Error) => void
+  readonly failure: () => Error | undefined
+  /** Lets every open question to the server fail now. */
+  readonly settle: () => void
+  /** Sees to it that the TCP connection is gone a second from now. */
+  readonly hangUp: () => void
+  readonly pause: () => void
+  readonly resume: () => void
+}
+
+type Listener = (...args: ReadonlyArray<unknown>) => unknown
+
+/** A peer that answers the close frame needs a round trip, a dead one would keep us for 30 s. */
+const closeTimeout = 1000
+
+/**
+ * Stands between Baileys and its WebSocket: what a listener throws ends this socket and not the process; frames pass the
+ * write gate; refused upgrades and dead links end in time. `heard` is called for every frame that could be read, `before`
+ * may delay the listeners of a stanza, for instance until it is stored.
+ */
+export const guardSocket = (sock: WASocket, hooks: {
+  readonly heard: () => void
+  readonly before: (event: string, stanza: BinaryNode) => Promise<void> | undefined
+}): SocketGuards => {
+  const { ws } = sock
+  const raw: unknown = Reflect.get(ws, "socket")
+  if (!(raw instanceof WebSocket)) throw new Error("Baileys has no WebSocket where it used to have one")
+  const permanent = new Set<unknown>([...ws.rawListeners("close"), ...ws.rawListeners("error")])
+  let failure: Error | undefined
+  let incoming: Promise<void> = Promise.resolve()
+
+  const send = raw.send.bind(raw) as (data: Uint8Array | string, callback?: (error?: Error) => void) => void
+  const gate = new WriteGate((data, callback) => send(data, callback))
+  raw.send = (data: Uint8Array | string, callback?: unknown) =>
+    gate.send(data, typeof callback === "function" ? (error) => callback(error) : undefined)
+
+  const fail = (error: Error) => {
+    if (failure !== undefined) return
+    failure = error
+    gate.seal(error)
+    void sock.end(error)
+  }
+
+  const call = async (event: string | symbol, listener: Listener, args: ReadonlyArray<unknown>) => {
+    try {
+      await listener.apply(ws, [...args])
+    } catch (error) {
+      fail(new ClosedBecause(event === "message" ? unreadableFrame : { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }, error))
+    }
+  }
+  const dispatch = (event: string | symbol, args: ReadonlyArray<unknown>) => {
+    for (const listener of ws.rawListeners(event)) void call(event, listener as Listener, args)
+  }
+  const questions = (event: string) => ws.rawListeners(event).filter((listener) => !permanent.has(listener))
+  const settle = () => {
+    const closed = new Error("Connection Closed")
+    for (const listener of new Set([...questions("close"), ...questions("error")])) (listener as Listener)(closed)
+  }
+
+  ws.emit = (event: string | symbol, ...args: ReadonlyArray<unknown>): boolean => {
+    if (event === "frame") hooks.heard()
+    if (ws.listenerCount(event) === 0) return false
+    if (event === "message") {
+      // one after the other: inflating one frame takes longer than reading the next
+      incoming = incoming.then(() => Promise.all(ws.rawListeners(event).map((listener) => call(event, listener as Listener, args)))).then(() => undefined)
+      return true
+    }
+    if (event === "close") settle()
+    const stored = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
+    if (stored === undefined) dispatch(event, args)
+    // not stored, not handled, not acknowledged: whoever could not store it ends the socket
+    else stored.then(() => dispatch(event, args), () => undefined)
+    return true
+  }
+
+  const hangUp = () => {
+    if (raw.readyState === WebSocket.CLOSED) return
+    const timer = setTimeout(() => raw.terminate(), closeTimeout)
+    raw.once("close", () => clearTimeout(timer))
+  }
+  ws.close = () => {
+    settle()
+    if (raw.readyState === WebSocket.CLOSED) return Promise.resolve()
+    return new Promise<void>((resolve) => {
+      raw.once("close", () => resolve())
+      hangUp()
+      raw.close()
+    })
+  }
+
+  // a listener of its own would take the refusal from `ws`, which then waits for ever
+  raw.removeAllListeners("unexpected-response")
+  raw.on("unexpected-response", (request, response) => {
+    response.resume()
+    fail(new UpgradeRefused(response.statusCode ?? 0, Option.getOrUndefined(retryAfter(response.headers["retry-after"]))))
+    request.destroy()
+  })
+
+  return {
+    gate,
+    fail,
+    failure: () => failure,
+    settle,
+    hangUp,
+    pause: () => raw.pause(),
+    resume: () => raw.resume()
+  }
+}
+
+const longestRetryAfter = Duration.hours(1)
+
+/** Seconds, or a date; at most an hour, whatever a proxy may say. */
+export const retryAfter = (header: string | undefined, now = Date.now()): Option.Option<Duration.Duration> => {
+  if (header === undefined) return Option.none()
+  const millis = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
+  return Number.isFinite(millis) && millis >= 0
+    ? Option.some(Duration.min(Duration.millis(millis), longestRetryAfter))
+    : Option.none()
+}

@@ -1,0 +1,20 @@
+// Self-signed for localhost and 127.0.0.1, for a hundred years, for these tests only.
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBmjCCAUGgAwIBAgIUYt/eLh+s/y962sPjck7XfF89ikYwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjE1MjIyMVoYDzIxMjYxMDI5
+MTUyMjIxWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARv8Tfj6lsQyuunp7ejnNFag0gLeWlZg1IyLPBkMGKPqpE2kpZodwv0
+WkN1yF9leabCdTadeMfWM4A4E6Gy7PxXo28wbTAdBgNVHQ4EFgQU8/5BwCvLz/+Q
+4zqxUxynmjpToxgwHwYDVR0jBBgwFoAU8/5BwCvLz/+Q4zqxUxynmjpToxgwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDRwAwRAIgOwa/c65XfxToBOP36UPpZFLT/TWrmeujDWX8RlfWW7kCIA/b
+KwgJG9ve07LVowq7XJkddZOwaLllB73YqzT9nLfj
+-----END CERTIFICATE-----
+`
+
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgl9ar661ylLdtEv4D
+hytnqcEfLFYSHut17ZCKDUhJvCChRANCAARv8Tfj6lsQyuunp7ejnNFag0gLeWlZ
+g1IyLPBkMGKPqpE2kpZodwv0WkN1yF9leabCdTadeMfWM4A4E6Gy7PxX
+-----END PRIVATE KEY-----
+`

@@ -1,0 +1,133 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import { Effect } from "effect"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { Emulator } from "../../src/emulator/Emulator.ts"
+import { ControlServer } from "../../src/emulator/control/ControlServer.ts"
+import { Client } from "./client.ts"
+import { BUDI, SITI, world } from "./world.ts"
+
+const controlled = async () => {
+  const all = await world()
+  const control = new ControlServer(all.server)
+  const url = await control.listen(0, "127.0.0.1")
+  onTestFinished(() => control.close())
+  const call = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(url + path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    return [response.status, await response.json()] as [number, { readonly id: string }]
+  }
+  return { ...all, call, url }
+}
+
+const refusal = (status: number, code: string, message?: string) => [
+  status,
+  { error: { code, message: message ?? expect.any(String) } }
+]
+
+describe("the control API", () => {
+  it("holds the phones: makes them, links by QR and by code, writes, reads, receipts, answers, unlinks", async () => {
+    const { call, connect, server } = await controlled()
+    expect(await call("POST", "/phones", { phone: "6281200000003", name: "Ani" })).toMatchObject([200, { name: "Ani" }])
+    const client = connect()
+    await client.untilQr()
+    expect(await call("POST", `/phones/${SITI}/scan`, { qr: client.qr })).toMatchObject([200, { number: 1 }])
+    await client.untilClosed()
+    client.reconnect()
+    await client.untilOnline()
+    const [, { id }] = await call("POST", `/phones/${BUDI}/messages`, { to: SITI, text: "halo" })
+    expect((await client.untilMessage("halo")).message.key.id).toBe(id)
+    const first = await client.send(BUDI, "satu")
+    const second = await client.send(BUDI, "dua")
+    await client.untilAck(second)
+    const later = [{ id: second, text: "dua", from: SITI }]
+    expect(await call("GET", `/phones/${BUDI}/messages?after=${first}`)).toMatchObject([200, { messages: later }])
+    await call("POST", `/phones/${BUDI}/read`, { id: first })
+    await client.untilStatus(first, 4)
+    const receipts = await call("POST", `/phones/${BUDI}/receipts`, { read: true })
+    expect(receipts).toEqual([200, { delivered: true, read: true }])
+    await call("POST", `/phones/${BUDI}/auto-reply`, { echo: true })
+    await client.send(BUDI, "gema")
+    await client.untilMessage("gema")
+    const { noiseRootKey, url } = server
+    expect(await call("GET", "/")).toMatchObject([200, { url, noiseRootKey, connections: [{ phone: SITI }] }])
+    expect(await call("GET", "/stats")).toMatchObject([200, { messagesAccepted: 3, undecryptable: 0 }])
+    expect(await call("DELETE", `/phones/${SITI}/devices/1`)).toEqual([200, {}])
+    await client.untilClosed()
+    expect(client.closeCode).toBe(401)
+  })
+
+  it("links by code", async () => {
+    const { call, connect, server } = await controlled()
+    const client = connect()
+    await client.untilQr()
+    const asked = server.waitFor("pairingCodeRequested")
+    const code = await client.socket.requestPairingCode(SITI)
+    await asked
+    expect(await call("POST", `/phones/${SITI}/pairing-code`, { code })).toMatchObject([200, { number: 1 }])
+  })
+
+  it("sets faults, breaks streams and takes faults back", async () => {
+    const { call, link, server } = await controlled()
+    const client = await link()
+    const added = await call("POST", "/faults", { kind: "ack-error", code: 463, times: 1 })
+    expect(added).toMatchObject([200, { id: expect.any(Number) }])
+    expect((await client.untilAck(await client.send(BUDI, "x"))).error).toBe("463")
+    await call("POST", "/faults", { kind: "upgrade-hang" })
+    expect(await call("GET", "/faults")).toMatchObject([200, { faults: [{ fault: { kind: "upgrade-hang" } }] }])
+    await call("DELETE", "/faults")
+    expect(server.faults.active).toEqual([])
+    await call("POST", "/faults", { kind: "stream-error", phone: SITI, code: 503 })
+    await client.untilClosed()
+    expect(client.closeCode).toBe(503)
+  })
+
+  it("says in JSON what is wrong", async () => {
+    const { call, url } = await controlled()
+    expect(await call("GET", "/nothing")).toMatchObject([404, { error: { code: "not-found" } }])
+    expect(await call("POST", "/phones", {})).toEqual(refusal(400, "bad-request", "phone is missing"))
+    expect(await call("GET", "/phones/6289999999999")).toMatchObject([404, { error: { code: "unknown-phone" } }])
+    expect(await call("POST", `/phones/${SITI}/scan`, { qr: "x" })).toMatchObject([400, { error: { code: "bad-qr" } }])
+    const byCode = await call("POST", `/phones/${SITI}/pairing-code`, { code: "x" })
+    expect(byCode).toEqual(refusal(404, "no-code-request"))
+    expect(await call("DELETE", `/phones/${SITI}/devices/9`)).toEqual(refusal(404, "unknown-device"))
+    expect(await call("POST", "/faults", { kind: "earthquake" })).toEqual(refusal(400, "bad-request"))
+    const half = await call("POST", "/faults", { kind: "ack-error" })
+    expect(half).toEqual(refusal(400, "bad-request", "ack-error needs code, a number"))
+    expect((await fetch(`${url}/phones`, { method: "POST", body: "{" })).status).toBe(400)
+  })
+})
+
+describe("the command", () => {
+  it("prints what to set, serves, and ends on SIGTERM", async () => {
+    const command = ["src/emulator/command.ts", "0", "0"]
+    const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] })
+    onTestFinished(() => void child.kill("SIGKILL"))
+    const lines: Array<string> = []
+    for await (const line of createInterface({ input: child.stdout })) if (lines.push(line) === 3) break
+    expect(lines[0]).toMatch(/^WA_SOCKET_URL=ws:\/\/127\.0\.0\.1:\d+\/ws\/chat$/)
+    expect(lines[1]).toMatch(/^WA_NOISE_ROOT_KEY=[0-9a-f]{64}$/)
+    const client = new Client(lines[0]?.split("=")[1] ?? "")
+    await client.untilQr()
+    child.kill("SIGTERM")
+    const [code, signal] = await once(child, "exit")
+    expect([0, 143, null]).toContain(code)
+    expect([null, "SIGTERM"]).toContain(signal)
+    await client.untilClosed()
+  })
+})
+
+describe("the layer", () => {
+  it("runs for as long as its scope", async () => {
+    const server = await Effect.runPromise(
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        const client = new Client(emulator.url)
+        yield* Effect.promise(() => client.untilQr())
+        return emulator
+      }).pipe(Effect.provide(Emulator.layer()))
+    )
+    expect(server.connections).toEqual([])
+    await expect(fetch(server.url.replace("ws:", "http:"))).rejects.toThrow("fetch failed")
+  })
+})

@@ -1,0 +1,102 @@
+import { Context, DateTime, Duration, Effect, Layer, Queue } from "effect"
+import type { MessageId } from "../../src/domain/Message.ts"
+import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
+import { InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
+import { type Ack, type Connection, type OpenOptions, QueryFailed, type SendError, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
+
+export interface FakeSocket {
+  readonly options: OpenOptions
+  readonly emit: (event: SocketEvent) => Effect.Effect<void>
+  readonly close: (reason: Partial<CloseReason> & Pick<CloseReason, "action">) => Effect.Effect<void>
+  readonly sent: Array<{ readonly to: string; readonly messageId: MessageId }>
+  readonly isOpen: () => boolean
+  loggedOut: boolean
+}
+
+/** A WhatsApp port whose sockets do what the test says. */
+export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp, {
+  readonly sockets: Array<FakeSocket>
+  /** The next socket that is opened, in order of opening. */
+  readonly next: Effect.Effect<FakeSocket>
+  answer: (messageId: MessageId, attempt: number) => Effect.Effect<Ack, SendError>
+  registered: (phone: string) => boolean
+  alive: boolean
+  readonly journal: Array<JournalEntry>
+}>() {
+  static readonly layer = Layer.effectContext(
+    Effect.gen(function*() {
+      const opened = yield* Queue.unbounded<FakeSocket>()
+      const fake: FakeWhatsApp["Type"] = {
+        sockets: [],
+        next: Queue.take(opened),
+        answer: () => Effect.map(DateTime.now, (at) => ({ at })),
+        registered: () => true,
+        alive: true,
+        journal: []
+      }
+      const attempts = new Map<string, number>()
+
+      const open = Effect.fnUntraced(function*(options: OpenOptions) {
+        const events = yield* Queue.bounded<SocketEvent>(64)
+        let isOpen = true
+        const socket: FakeSocket = {
+          options,
+          sent: [],
+          loggedOut: false,
+          isOpen: () => isOpen,
+          emit: (event) => Queue.offer(events, event),
+          close: (reason) =>
+            Queue.offer(events, SocketEvent.Closed({ reason: { reason: "connection_lost", text: "lost", code: null, ...reason } }))
+        }
+        yield* Effect.addFinalizer(() => Effect.sync(() => (isOpen = false)))
+        fake.sockets.push(socket)
+        yield* Queue.offer(opened, socket)
+        const query = <A>(name: string, effect: Effect.Effect<A>) =>
+          Effect.suspend(() => fake.alive ? effect : new QueryFailed({ query: name, cause: new Error("no answer") }))
+        const connection: Connection = {
+          events,
+          send: (to, messageId) =>
+            Effect.suspend(() => {
+              const attempt = (attempts.get(messageId) ?? 0) + 1
+              attempts.set(messageId, attempt)
+              socket.sent.push({ to, messageId })
+              return fake.answer(messageId, attempt)
+            }),
+          lookup: (phones) =>
+            query("lookup", Effect.succeed(phones.filter(fake.registered).map((phone) => ({ phone, lid: `${phone}9@lid` as never })))),
+          requestPairingCode: () => query("code", Effect.succeed("ABCD1234")),
+          probe: query("probe", Effect.succeed(Duration.millis(1))),
+          lastHeard: DateTime.now,
+          logout: Effect.sync(() => {
+            socket.loggedOut = true
+          })
+        }
+        return connection
+      })
+
+      const journal = InboundJournal.of({
+        pending: (_, limit) => Effect.sync(() => fake.journal.slice(0, limit)),
+        done: (_, ids) =>
+          Effect.sync(() => {
+            const done = new Set(ids)
+            fake.journal.splice(0, fake.journal.length, ...fake.journal.filter((entry) => !done.has(entry.id)))
+          }),
+        prune: () => Effect.succeed(0)
+      })
+      return Context.make(FakeWhatsApp, fake).pipe(
+        Context.add(WhatsApp, WhatsApp.of({ open })),
+        Context.add(InboundJournal, journal)
+      )
+    })
+  )
+}
+
+export const paired = (phone: string) => ({
+  jid: `${phone}@s.whatsapp.net` as never,
+  lid: `${phone}7@lid` as never,
+  phone: phone as never,
+  pushName: "Siti"
+})
+
+export const lost = { action: CloseAction.Backoff({ base: 1000 }) }
+

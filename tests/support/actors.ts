@@ -1,0 +1,81 @@
+import { DateTime, Effect, Layer, Redacted } from "effect"
+import { SqlClient } from "@effect/sql"
+import { Cipher } from "../../src/domain/Cipher.ts"
+import type { Device } from "../../src/domain/Device.ts"
+import type { DeviceId } from "../../src/domain/DeviceId.ts"
+import type { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
+import type { UserId } from "../../src/domain/User.ts"
+import { DeviceActor } from "../../src/actors/DeviceActor.ts"
+import { DeviceLoop } from "../../src/actors/DeviceLoop.ts"
+import { DeviceSession } from "../../src/actors/DeviceSession.ts"
+import { LoginGate } from "../../src/actors/LoginGate.ts"
+import { OutboxPump } from "../../src/actors/OutboxPump.ts"
+import { Projector } from "../../src/actors/Projector.ts"
+import { Signals } from "../../src/actors/Signals.ts"
+import { Contacts } from "../../src/sql/Contacts.ts"
+import { sqlite } from "../../src/sql/Database.ts"
+import { Devices } from "../../src/sql/Devices.ts"
+import { EventLog } from "../../src/sql/EventLog.ts"
+import { Messages } from "../../src/sql/Messages.ts"
+import { Outbox } from "../../src/sql/Outbox.ts"
+import initial from "../../src/sql/migrations/0001_initial.ts"
+import { CloseAction } from "../../src/whatsapp/CloseReason.ts"
+import { SocketEvent } from "../../src/whatsapp/WhatsApp.ts"
+import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
+
+const database = Layer.effectDiscard(initial).pipe(Layer.provideMerge(sqlite(":memory:")))
+const storage = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
+  Layer.provideMerge(EventLog.layer),
+  Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
+)
+
+/** Devices with everything but WhatsApp and the cluster. */
+export const actorsLayer = DeviceActor.layer.pipe(
+  Layer.provideMerge(DeviceLoop.layer),
+  Layer.provideMerge(DeviceSession.layer),
+  Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+  Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage))
+)
+
+export const phone = (number: string) => number as PhoneNumber
+const owner = 1 as UserId
+
+/** A device of user 1, with its actor in the test's scope. */
+export const makeDevice = Effect.fnUntraced(function*(name = "device-1") {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`INSERT INTO users ${
+    sql.insert({ id: owner, username: "siti", usernameLower: "siti", email: "siti@x.y", passwordHash: "-", role: "admin", createdAt: 0, updatedAt: 0 })
+  } ON CONFLICT DO NOTHING`
+  const devices = yield* Devices
+  const { deviceId } = yield* devices.create({ userId: owner, deviceName: name, deviceId: name as DeviceId })
+  const actor = yield* (yield* DeviceActor).make(deviceId)
+  const fake = yield* FakeWhatsApp
+  const device = devices.get(deviceId)
+  /** Fibers woken by a socket's event have run when this returns. */
+  const settle = Effect.repeatN(Effect.yieldNow(), 100)
+  /** The same for what waits for other threads, such as the compression of a PNG. */
+  const eventually = (matches: (device: Device) => boolean) =>
+    Effect.zipRight(Effect.promise(() => new Promise((resolve) => setImmediate(resolve))), device).pipe(
+      Effect.repeat({ until: matches, times: 5000 })
+    )
+  const connect = Effect.gen(function*() {
+    yield* devices.setWanted(deviceId, "online")
+    yield* actor.connect
+    return yield* fake.next
+  })
+  /** Paired and logged in, on its second socket. */
+  const online = Effect.gen(function*() {
+    const first = yield* connect
+    yield* first.emit(SocketEvent.Paired({ ...paired("6281200000001"), platform: "android" }))
+    yield* first.close({ action: CloseAction.Restart() })
+    const socket = yield* fake.next
+    yield* socket.emit(SocketEvent.Open(paired("6281200000001")))
+    yield* socket.emit(SocketEvent.Drained())
+    yield* settle
+    return socket
+  })
+  return { deviceId, actor, device, connect, online, settle, eventually }
+})
+
+export const stateOf = (device: Device) => ({ status: device.status, reason: device.reason })
+export const inMinutes = (minutes: number) => Effect.map(DateTime.now, DateTime.add({ minutes }))

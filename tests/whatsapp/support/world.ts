@@ -1,0 +1,127 @@
+import { SqlClient } from "@effect/sql"
+import { ConfigProvider, Context, Effect, Layer, Queue, Redacted, Scope } from "effect"
+import { Cipher } from "../../../src/domain/Cipher.ts"
+import { DeviceId } from "../../../src/domain/DeviceId.ts"
+import type { EmulatorOptions } from "../../../src/emulator/EmulatorOptions.ts"
+import { type EmulatorServer, startEmulator } from "../../../src/emulator/EmulatorServer.ts"
+import { sqlite } from "../../../src/sql/Database.ts"
+import migrate from "../../../src/sql/migrations/0001_initial.ts"
+import { InboundJournal, type JournalEntry } from "../../../src/whatsapp/InboundJournal.ts"
+import { type Connection, type OpenOptions, type SocketEvent, WhatsApp } from "../../../src/whatsapp/WhatsApp.ts"
+
+export const phone = "6281234567890"
+export const peer = "6281200000001"
+export const deviceId = DeviceId.make("device-1")
+
+/** The emulated server of a test. */
+export class Server extends Context.Tag("test/Server")<Server, EmulatorServer>() {
+  static readonly layer = (options: EmulatorOptions = {}) =>
+    Layer.scoped(
+      Server,
+      Effect.acquireRelease(
+        Effect.promise(() => startEmulator({ historySync: false, ...options })),
+        (server) => Effect.promise(() => server.stop())
+      )
+    )
+}
+
+export const database = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(sqlite(":memory:")), Layer.orDie)
+export const cipher = Cipher.layer([Redacted.make("a key of thirty-two characters or more")])
+
+const configured = Layer.unwrapEffect(
+  Effect.map(Server, (server) =>
+    Layer.setConfigProvider(ConfigProvider.fromMap(
+      new Map([["WA_SOCKET_URL", server.url], ["WA_NOISE_ROOT_KEY", server.noiseRootKey], ["WA_STORAGE_PATIENCE", "200 millis"]])
+    )))
+)
+
+/** Emulator, empty database, and our WhatsApp that knows the one and writes into the other. */
+export const world = (options: EmulatorOptions = {}) =>
+  Layer.mergeAll(WhatsApp.layer, InboundJournal.layer).pipe(
+    Layer.provide(configured),
+    Layer.provideMerge(Layer.mergeAll(Server.layer(options), database, cipher)),
+    Layer.orDie
+  )
+
+export const makeDevice = Effect.fnUntraced(function*(id: DeviceId = deviceId, epoch = 1) {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`INSERT INTO whatsapp_sessions ${
+    sql.insert({
+      device_id: id,
+      user_id: 1,
+      device_name: id,
+      status: "disconnected",
+      since: 0,
+      wanted: "online",
+      owner_epoch: epoch,
+      created_at: 0,
+      updated_at: 0
+    })
+  }`
+})
+
+export const openOptions = (changes: Partial<OpenOptions> = {}): OpenOptions => ({
+  deviceId,
+  epoch: 1,
+  pairing: false,
+  sentPayload: () => Effect.succeedNone,
+  ...changes
+})
+
+/** The next event of this kind; others before it are dropped. */
+export const next = <Tag extends SocketEvent["_tag"]>(connection: Connection, tag: Tag) =>
+  Effect.iterate(undefined as SocketEvent | undefined, {
+    while: (event) => event?._tag !== tag,
+    body: () => Queue.take(connection.events)
+  }).pipe(
+    Effect.map((event) => event as Extract<SocketEvent, { readonly _tag: Tag }>)
+  )
+
+/** Links the device with the phone and closes the socket. */
+export const pair = Effect.fnUntraced(function*(changes: Partial<OpenOptions> = {}, number = phone) {
+  const whatsApp = yield* WhatsApp
+  const server = yield* Server
+  return yield* Effect.scoped(Effect.gen(function*() {
+    const connection = yield* whatsApp.open(openOptions({ pairing: true, ...changes }))
+    const { qr } = yield* next(connection, "Qr")
+    yield* Effect.promise(() => server.phone(number).scan(qr))
+    const paired = yield* next(connection, "Paired")
+    const { reason } = yield* next(connection, "Closed")
+    return { paired, reason }
+  }))
+})
+
+export const openOnline = Effect.fnUntraced(function*(changes: Partial<OpenOptions> = {}) {
+  const whatsApp = yield* WhatsApp
+  const connection = yield* whatsApp.open(openOptions(changes))
+  yield* next(connection, "Drained")
+  return connection
+})
+
+/** An online device, linked a moment ago. */
+export const online = Effect.fnUntraced(function*() {
+  yield* makeDevice()
+  yield* pair()
+  return yield* openOnline()
+})
+
+export const closable = Effect.fnUntraced(function*<A, E, R>(open: Effect.Effect<A, E, R>) {
+  const scope = yield* Scope.make()
+  const value = yield* Scope.extend(open, scope)
+  return { value, close: Scope.close(scope, { _tag: "Success" } as never) }
+})
+
+/** What the journal holds as soon as it is enough. */
+export const pendingUntil = (
+  connection: Connection,
+  enough: (entries: ReadonlyArray<JournalEntry>) => boolean
+): Effect.Effect<ReadonlyArray<JournalEntry>, never, InboundJournal> =>
+  InboundJournal.pipe(
+    Effect.flatMap((journal) => journal.pending(deviceId, 100)),
+    Effect.orDie,
+    Effect.flatMap((entries) =>
+      enough(entries)
+        ? Effect.succeed(entries)
+        : Effect.zipRight(next(connection, "Journalled"), pendingUntil(connection, enough))
+    )
+  )

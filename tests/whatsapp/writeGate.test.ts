@@ -1,0 +1,94 @@
+import { describe, expect, it } from "@effect/vitest"
+import fc from "fast-check"
+import { type Ticket, WriteGate } from "../../src/whatsapp/WriteGate.ts"
+
+const gateInto = (written: Array<string>) => new WriteGate((data, callback) => {
+  written.push(String(data))
+  callback?.()
+})
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe("the write gate", () => {
+  it("lets frames pass in order", async () => {
+    const written: Array<string> = []
+    const gate = gateInto(written)
+    for (const frame of ["a", "b", "c"]) gate.send(frame)
+    await turn()
+    expect(written).toEqual(["a", "b", "c"])
+  })
+
+  it("holds the frames behind what is not durable yet, even if they were sent a moment before", async () => {
+    const written: Array<string> = []
+    const gate = gateInto(written)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate.send("a")
+    gate.hold(promise)
+    gate.send("b")
+    await turn()
+    expect(written).toEqual([])
+    resolve()
+    await turn()
+    expect(written).toEqual(["a", "b"])
+  })
+
+  it("lets nothing pass once what should be durable is not", async () => {
+    const written: Array<string> = []
+    const errors: Array<string | undefined> = []
+    const gate = gateInto(written)
+    gate.hold(Promise.reject(new Error("disk full")))
+    gate.send("a", (error) => errors.push(error?.message))
+    await turn()
+    gate.send("b", (error) => errors.push(error?.message))
+    await turn()
+    expect(written).toEqual([])
+    expect(errors).toEqual(["disk full", "disk full"])
+  })
+
+  it("tells a ticket when its frame has left, and no other's", async () => {
+    const written: Array<string> = []
+    const gate = gateInto(written)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate.hold(promise)
+    const ticket: Ticket = { state: "waiting" }
+    gate.send("before")
+    gate.mark(ticket)
+    gate.send("mine")
+    gate.send("after")
+    await turn()
+    expect(ticket.state).toBe("waiting")
+    resolve()
+    await turn()
+    expect(ticket.state).toBe("written")
+
+    const unused: Ticket = { state: "waiting" }
+    gate.mark(unused)
+    await turn()
+    gate.send("of someone else")
+    await turn()
+    expect(unused.state).toBe("waiting")
+  })
+
+  it("keeps the order whatever is held in between", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(fc.constant("send"), fc.constant("hold"), fc.constant("release"), fc.constant("turn")), { maxLength: 40 }), async (steps) => {
+        const written: Array<string> = []
+        const gate = gateInto(written)
+        const releases: Array<() => void> = []
+        let sent = 0
+        for (const step of steps) {
+          if (step === "send") gate.send(String(sent++))
+          else if (step === "hold") {
+            const { promise, resolve } = Promise.withResolvers<void>()
+            releases.push(resolve)
+            gate.hold(promise)
+          } else if (step === "release") releases.shift()?.()
+          else await turn()
+        }
+        for (const release of releases) release()
+        for (let i = 0; i < 5; i++) await turn()
+        expect(written).toEqual(Array.from({ length: sent }, (_, i) => String(i)))
+      }),
+      { numRuns: 100 }
+    )
+  })
+})
