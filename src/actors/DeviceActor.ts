@@ -57,23 +57,27 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
         // the loop has ended by itself: in this process only a person starts it again
         const gaveUp = yield* Ref.make(false)
         const stop = FiberHandle.clear(loop)
-        const start = (byPerson: boolean) =>
-          Ref.set(gaveUp, false).pipe(
-            Effect.zipRight(deviceLoop.run({ deviceId, byPerson, live })),
+        /** Returns when the state says `connecting`, or the loop has failed. The old socket is gone before a new one opens. */
+        const start = Effect.fnUntraced(function*(byPerson: boolean) {
+          const underWay = yield* Effect.makeLatch(false)
+          const run = deviceLoop.run({ deviceId, byPerson, live, onConnecting: underWay.open }).pipe(
             Effect.zipRight(Ref.set(gaveUp, true)),
             Effect.catchTags({
               OwnerChanged: () => Effect.logInfo("Another process owns this device now"),
               DeviceNotFound: () => Effect.logInfo("The device has been removed")
             }),
+            Effect.ensuring(underWay.open),
             Effect.sandbox,
             Effect.tapError((cause) => Effect.logError("The device's loop failed and starts anew", cause)),
             Effect.retry({ schedule: afterDefect, while: (cause) => !Cause.isInterruptedOnly(cause) }),
             Effect.interruptible,
-            Effect.annotateLogs({ deviceId }),
-            FiberHandle.run(loop),
-            // the old socket is gone before a new one is opened
-            (forked) => Effect.zipRight(stop, forked)
+            Effect.annotateLogs({ deviceId })
           )
+          yield* stop
+          yield* Ref.set(gaveUp, false)
+          yield* FiberHandle.run(loop, run)
+          yield* underWay.await
+        })
 
         /** WhatsApp is told if it can be; what it does not hear stays in the phone's list of linked devices. */
         const unlink = Effect.flatMap(

@@ -14,6 +14,8 @@ export interface LoopOptions {
   /** a person asked for it: without a pairing, one may begin */
   readonly byPerson: boolean
   readonly live: SubscriptionRef.SubscriptionRef<Option.Option<LiveConnection>>
+  /** runs when the device's state says that it connects, before each socket */
+  readonly onConnecting: Effect.Effect<void>
 }
 
 /** Opens a device's sockets one after another, as their close reasons say, until only a person can go on. */
@@ -26,7 +28,7 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
       const devices = yield* Devices
       const session = yield* DeviceSession
 
-      const run = Effect.fnUntraced(function*({ byPerson, deviceId, live }: LoopOptions) {
+      const run = Effect.fnUntraced(function*({ byPerson, deviceId, live, onConnecting }: LoopOptions) {
         const setState = (epoch: number, state: Partial<DeviceState> & Pick<DeviceState, "status">) =>
           devices.setState(deviceId, epoch, { reason: null, reasonText: null, retryAt: null, restriction: null, ...state })
 
@@ -36,6 +38,7 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
           const pairing = byPerson && !device.isPaired
           const restriction = device.restriction
           yield* setState(epoch, { status: "connecting", reason: pairing ? "pairing" : null, restriction })
+          yield* onConnecting
           const { closed, stable } = yield* session.run({ deviceId, epoch, pairing, restriction, live }).pipe(
             Effect.catchTag("CredentialsUnreadable", (error) =>
               Effect.as(

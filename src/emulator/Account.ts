@@ -5,6 +5,14 @@ import type { Addressing } from "./EmulatorOptions.ts"
 import { isLid, lidJid, pnJid } from "./protocol/jid.ts"
 import { signKeyIndexes } from "./signal/deviceIdentity.ts"
 
+export interface LinkedDevice {
+  readonly number: number
+  readonly jid: string
+  readonly online: boolean
+  /** Stanzas that it has not acknowledged. */
+  readonly queued: number
+}
+
 type Device = EmulatedDevice | Companion
 
 /** The same for a number in every run, so that a client's stored mapping stays true. */
@@ -59,6 +67,10 @@ export class Account {
     const found: Array<Companion> = []
     for (const device of this.devices.values()) if (device instanceof Companion) found.push(device)
     return found
+  }
+
+  get linked(): ReadonlyArray<LinkedDevice> {
+    return this.companions.map(({ jid, number, online, queue }) => ({ number, jid, online, queued: queue.size }))
   }
 
   companion(number: number): Companion | undefined {

@@ -8,6 +8,7 @@ import type { OneTimePreKey, PreKeyBundle, SignedPreKey } from "./signal/PreKeyB
 /** The connection of a linked device, as far as the rest of the server needs it. */
 export interface Stream {
   readonly id: number
+  readonly open: boolean
   readonly send: (stanza: Node) => void
   readonly streamError: (attrs: Record<string, string>, reason?: Node) => void
   readonly end: () => void

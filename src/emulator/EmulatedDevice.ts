@@ -102,7 +102,8 @@ export class EmulatedDevice {
     const peer = `${incoming.from.phone}.${incoming.fromDevice}`
     try {
       const plaintext = unpad(this.signal.decrypt(peer, incoming.type, incoming.ciphertext))
-      const message = proto.Message.decode(plaintext)
+      const decoded = proto.Message.decode(plaintext)
+      const message = decoded.deviceSentMessage?.message ?? decoded
       const { from, fromDevice, id } = incoming
       this.#hub.events.emit("peer", { phone: from.phone, device: fromDevice, id, message })
     } catch (error) {

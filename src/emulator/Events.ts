@@ -1,6 +1,7 @@
 import { EmulatorError } from "./EmulatorError.ts"
 import type { Node, proto } from "./protocol/codec.ts"
 import type { Received } from "./Received.ts"
+import type { Timers } from "./Timers.ts"
 import type { Undecryptable } from "./Undecryptable.ts"
 
 interface DeviceOf {
@@ -40,7 +41,12 @@ export interface EmulatorEvents {
 export type EventName = keyof EmulatorEvents
 
 export class Events {
+  readonly #timers: Timers
   readonly #listeners = new Map<EventName, Set<(event: never) => void>>()
+
+  constructor(timers: Timers) {
+    this.#timers = timers
+  }
 
   on<Name extends EventName>(name: Name, listener: (event: EmulatorEvents[Name]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set()
@@ -63,16 +69,16 @@ export class Events {
   ): Promise<EmulatorEvents[Name]> {
     const timeoutMs = options.timeoutMs ?? 10_000
     return new Promise((resolve, reject) => {
+      const cancel = this.#timers.after(timeoutMs, () => {
+        off()
+        reject(new EmulatorError("timeout", `no event "${name}" within ${timeoutMs} ms`))
+      })
       const off = this.on(name, (event) => {
         if (!accepts(event)) return
-        clearTimeout(timer)
+        cancel()
         off()
         resolve(event)
       })
-      const timer = setTimeout(() => {
-        off()
-        reject(new EmulatorError("timeout", `no event "${name}" within ${timeoutMs} ms`))
-      }, timeoutMs)
     })
   }
 

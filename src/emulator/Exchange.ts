@@ -60,7 +60,8 @@ export class Exchange {
     const dropped = cut ? undefined : faults.take("ack-drop", occasion)
     const late = faults.take("ack-delay", occasion)
     const answer = () => {
-      this.#hub.audit.accepted(own.phone, chat.phone, stanza.attrs.id ?? "")
+      const visible = stanza.attrs.category !== "peer" && stream?.open === true
+      if (visible) this.#hub.audit.accepted(own.phone, chat.phone, stanza.attrs.id ?? "")
       this.#ack(stream, stanza, this.#staleList(companion, chat, stanza, copies, occasion))
     }
     if (cut) stream?.reset()

@@ -12,9 +12,9 @@ import type { Undecryptable } from "./Undecryptable.ts"
 export class Hub {
   readonly settings: Settings
   readonly stats = new Stats()
-  readonly events = new Events()
-  readonly faults = new Faults()
   readonly timers = new Timers()
+  readonly events = new Events(this.timers)
+  readonly faults = new Faults()
   readonly audit = new Audit()
   readonly unknown: Log<Node>
   readonly undecryptable: Log<Undecryptable>

@@ -1,4 +1,4 @@
-import type { Account } from "./Account.ts"
+import type { Account, LinkedDevice } from "./Account.ts"
 import type { Directory } from "./Directory.ts"
 import { EmulatedDevice } from "./EmulatedDevice.ts"
 import { EmulatorError } from "./EmulatorError.ts"
@@ -14,14 +14,6 @@ import type { Received } from "./Received.ts"
 import type { Pairing } from "./server/Pairing.ts"
 import { type MessageStatus, Statuses } from "./Statuses.ts"
 import { Waiters } from "./Waiters.ts"
-
-export interface LinkedDevice {
-  readonly number: number
-  readonly jid: string
-  readonly online: boolean
-  /** Stanzas that it has not acknowledged. */
-  readonly queued: number
-}
 
 export type Reply = string | proto.IMessage | undefined | void
 export type Content = string | proto.IMessage
@@ -104,12 +96,7 @@ export class Phone {
 
   /** The linked devices, by number. */
   get linked(): ReadonlyArray<LinkedDevice> {
-    return this.account.companions.map((each) => ({
-      number: each.number,
-      jid: each.jid,
-      online: each.online,
-      queued: each.queue.size
-    }))
+    return this.account.linked
   }
 
   /** Scans the QR code a client shows, and waits until it is linked. */

@@ -19,6 +19,7 @@ import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
 import { Shutdown } from "./Shutdown.ts"
 
@@ -44,13 +45,14 @@ const services = Layer.mergeAll(Sessions.layer, EventStreams.layer, RateLimit.la
   Layer.provideMerge(Layer.mergeAll(accounts, Tokens.layer, EventHub.layer, ClientAddress.layer))
 )
 
-// released first: event streams end before the server waits for what is in flight
-const drainFirst = Layer.scopedDiscard(Effect.flatMap(Shutdown, ({ begin }) => Effect.addFinalizer(() => begin)))
+// released first: event streams end, and what is in flight is answered while everything that it needs is there
+const drainFirst = Layer.scopedDiscard(Effect.gen(function*() {
+  const shutdown = yield* Shutdown
+  const listener = yield* Listening
+  yield* Effect.addFinalizer(() => Effect.zipRight(shutdown.begin, listener.close))
+}))
 
-/**
- * The whole HTTP side. It needs an HttpServer that is provided *inside* the repositories, so that these are still there
- * for the requests that are answered while the server closes.
- */
+/** The whole HTTP side. */
 export const layer = drainFirst.pipe(
   Layer.provideMerge(HttpLayerRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
   Layer.provide(services),

@@ -1,12 +1,46 @@
 import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Config, Duration, Effect, Layer } from "effect"
+import { Config, Context, Duration, Effect, Layer } from "effect"
 import { createServer, type Server } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { lifetime } from "./Lifetime.ts"
 
+/** The socket on which the server listens. */
+export class Listening extends Context.Tag("whatsapp-service/Listening")<Listening, {
+  /**
+   * Takes no new connections and waits until what is in flight has been answered, at most `SHUTDOWN_TIMEOUT`, after which
+   * the connections are cut.
+   */
+  readonly close: Effect.Effect<void>
+}>() {}
+
+/** Listens on `HOST` and `PORT`. */
+export const layer = Layer.merge(
+  Layer.scopedContext(Effect.gen(function*() {
+    const port = yield* listenPort
+    const host = yield* Config.string("HOST").pipe(Config.withDefault("0.0.0.0"))
+    const patience = yield* lifetime("SHUTDOWN_TIMEOUT", "5 seconds")
+    const node = makeServer()
+    const closeIdle = idleConnections(node)
+    const server = yield* NodeHttpServer.make(() => node, { port, host })
+    const close = Effect.async<void>((resume) => {
+      // Node closes what is idle at this moment; neither what becomes idle later nor what has never asked anything
+      const idle = setInterval(closeIdle, 50)
+      const cut = setTimeout(() => node.closeAllConnections(), Duration.toMillis(patience))
+      node.close(() => {
+        clearInterval(idle)
+        clearTimeout(cut)
+        resume(Effect.void)
+      })
+    })
+    return Context.make(HttpServer.HttpServer, server).pipe(Context.add(Listening, { close }))
+  })),
+  NodeHttpServer.layerContext
+)
+
 /** A server whose slow or broken clients cannot hold it: times in milliseconds. */
-export const makeServer = (): Server =>
+const makeServer = (): Server =>
   createServer({
     headersTimeout: 20_000,
     requestTimeout: 60_000,
@@ -29,32 +63,24 @@ const refuse = (error: NodeJS.ErrnoException, socket: Duplex) => {
   )
 }
 
+/** Cuts, each time it is called, the connections on which no request is being answered. */
+const idleConnections = (server: Server) => {
+  const answering = new Map<Socket, number>()
+  server.on("connection", (socket) => {
+    answering.set(socket, 0)
+    socket.once("close", () => answering.delete(socket))
+  })
+  server.on("request", ({ socket }, response) => {
+    answering.set(socket, (answering.get(socket) ?? 0) + 1)
+    response.once("close", () => answering.has(socket) && answering.set(socket, answering.get(socket)! - 1))
+  })
+  return () => {
+    for (const [socket, requests] of answering) if (requests === 0) socket.destroySoon()
+  }
+}
+
 /** 0 lets the system choose one. */
 const listenPort = Config.integer("PORT").pipe(
   Config.validate({ message: "a port from 0 to 65535 is expected", validation: (port) => port >= 0 && port <= 65_535 }),
   Config.withDefault(5000)
-)
-
-/**
- * Listens on `HOST` and `PORT`. On release it takes no new connections and waits for the requests in flight, at most
- * `SHUTDOWN_TIMEOUT` (10s), after which their connections are cut.
- */
-export const layer = Layer.merge(
-  Layer.scoped(
-    HttpServer.HttpServer,
-    Effect.gen(function*() {
-      const port = yield* listenPort
-      const host = yield* Config.string("HOST").pipe(Config.withDefault("0.0.0.0"))
-      const patience = yield* lifetime("SHUTDOWN_TIMEOUT", "10 seconds")
-      const node = makeServer()
-      const server = yield* NodeHttpServer.make(() => node, { port, host })
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          setTimeout(() => node.closeAllConnections(), Duration.toMillis(patience)).unref()
-        })
-      )
-      return server
-    })
-  ),
-  NodeHttpServer.layerContext
 )

@@ -1,12 +1,12 @@
 import { HttpServer } from "@effect/platform"
 import { Config, Console, Effect, Option } from "effect"
-import { firstAdmin } from "./FirstAdmin.ts"
+import { FirstAdmin } from "./FirstAdmin.ts"
 
 const wanted = Config.literal("on", "off")("LOG_BANNER").pipe(Config.withDefault("on" as const))
 
 /** Tells whoever has started the service where it is, and once how to log in. */
 export const announce = Effect.gen(function*() {
-  const admin = yield* firstAdmin
+  const admin = yield* FirstAdmin
   const { address } = yield* HttpServer.HttpServer
   if ((yield* wanted) === "off") return
   const url = address._tag === "TcpAddress" ? `http://${host(address.hostname)}:${address.port}` : address.path

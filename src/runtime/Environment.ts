@@ -1,4 +1,4 @@
-import { Config, ConfigError, ConfigProvider, Effect, Either } from "effect"
+import { Config, ConfigError, ConfigProvider, Effect } from "effect"
 import { existsSync } from "node:fs"
 import { loadEnvFile } from "node:process"
 
@@ -26,21 +26,17 @@ export const explainConfigError = (error: ConfigError.ConfigError): string =>
   ConfigError.reduceWithContext(error, undefined, {
     andCase: (_, left, right) => `${left}; ${right}`,
     orCase: (_, left, right) => (left === right ? left : `${left}, or ${right}`),
-    invalidDataCase: (_, path, message) => `${path.join(".")}: ${message}`,
-    missingDataCase: (_, path, message) => `${path.join(".")} is missing${message.includes("Expected") ? "" : ` (${message})`}`,
-    sourceUnavailableCase: (_, path, message) => `${path.join(".")}: ${message}`,
-    unsupportedCase: (_, path, message) => `${path.join(".")}: ${message}`
+    invalidDataCase: (_, path, message) => about(path, message),
+    missingDataCase: (_, path, message) =>
+      message.startsWith("Expected") ? `${nameOf(path)} is missing` : `${nameOf(path)} is missing: ${message}`,
+    sourceUnavailableCase: (_, path, message) => about(path, message),
+    unsupportedCase: (_, path, message) => about(path, message)
   })
 
-/** An address as an operator writes it, checked when the configuration is read. */
-export const urlConfig = (name: string, protocols: ReadonlyArray<string>) =>
-  Config.nonEmptyString(name).pipe(
-    Config.mapOrFail((text) =>
-      URL.canParse(text) && protocols.includes(new URL(text).protocol)
-        ? Either.right(new URL(text))
-        : Either.left(ConfigError.InvalidData([name], `expected a URL that begins with ${protocols.join(" or ")}//`))
-    )
-  )
+// a check that names its variable itself has it once more in front
+const nameOf = (path: ReadonlyArray<string>) => [...new Set(path)].join(".")
+const about = (path: ReadonlyArray<string>, message: string) =>
+  message.startsWith(nameOf(path)) ? message : `${nameOf(path)}: ${message}`
 
 export const port = Config.integer("PORT").pipe(
   Config.withDefault(5000),

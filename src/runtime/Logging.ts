@@ -26,10 +26,10 @@ const lineOf = ({ annotations, cause, message }: Logger.Logger.Options<unknown>)
 const jsonLogger = Logger.make((options) => {
   const { annotations, cause, message } = lineOf(options)
   const line = JSON.stringify({
+    ...Object.fromEntries(annotations),
     time: options.date.toISOString(),
     level: options.logLevel.label,
     message,
-    ...Object.fromEntries(annotations),
     ...(cause === undefined ? {} : { cause: cut(cause) })
   })
   process.stdout.write(`${cut(line)}\n`)

@@ -30,6 +30,7 @@ import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { announce } from "./Announce.ts"
 
+import { FirstAdmin } from "./FirstAdmin.ts"
 import { ProcessGuards } from "./ProcessGuards.ts"
 import { Runner } from "./Runner.ts"
 import { loadSecrets } from "./Secrets.ts"
@@ -62,6 +63,7 @@ const DeviceActors = Layer.mergeAll(ClusteredDevices, OutboxSending, DeviceEntit
 export const Service = Layer.effectDiscard(announce).pipe(
   Layer.provide(HttpApp.layer),
   Layer.provide(HttpListener.layer),
+  Layer.provide(FirstAdmin.layer),
   Layer.provide(JournalPruner),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),

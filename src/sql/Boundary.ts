@@ -22,6 +22,6 @@ const conflictPause = Schedule.exponential("10 millis").pipe(Schedule.jittered, 
  */
 export const retryConflicts = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.retry(effect, {
-    while: (error) => isConflict(error instanceof StorageUnavailable ? error.cause : error),
+    while: isConflict,
     schedule: conflictPause
   })

@@ -1,6 +1,6 @@
 import { SqlClient } from "@effect/sql"
 import { Clock, Effect, Option } from "effect"
-import { Contact, type ContactFact } from "../domain/Contact.ts"
+import type { Contact, ContactFact } from "../domain/Contact.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { phoneJid } from "../domain/Jid.ts"
 import type { UserId } from "../domain/User.ts"
@@ -19,11 +19,17 @@ export const makeContactUpsert = Effect.gen(function*() {
   const columns = sql.literal(contactColumns)
 
   // two index look-ups; an OR over both keys would make MySQL read all the contacts of the device
-  const known = Effect.fnUntraced(function*(deviceId: DeviceId, jids: ReadonlyArray<string>, lids: ReadonlyArray<string>) {
-    const byJid = jids.length === 0 ? undefined : sql`SELECT ${columns} FROM contacts WHERE device_id = ${deviceId} AND ${sql.in("jid", jids)}`
-    const byLid = lids.length === 0 ? undefined : sql`SELECT ${columns} FROM contacts WHERE device_id = ${deviceId} AND ${sql.in("lid", lids)}`
-    if (byJid === undefined || byLid === undefined) return yield* decodeContacts(yield* (byJid ?? byLid ?? Effect.succeed([])))
-    return yield* decodeContacts(yield* sql`${byJid} UNION ${byLid}`)
+  const known = Effect.fnUntraced(function*(
+    deviceId: DeviceId,
+    jids: ReadonlyArray<string>,
+    lids: ReadonlyArray<string>
+  ) {
+    const by = (key: "jid" | "lid", values: ReadonlyArray<string>) =>
+      sql`SELECT ${columns} FROM contacts WHERE device_id = ${deviceId} AND ${sql.in(key, values)}`
+    if (jids.length === 0 && lids.length === 0) return []
+    if (jids.length === 0) return yield* decodeContacts(yield* by("lid", lids))
+    if (lids.length === 0) return yield* decodeContacts(yield* by("jid", jids))
+    return yield* decodeContacts(yield* sql`${by("jid", jids)} UNION ${by("lid", lids)}`)
   })
 
   const save = Effect.fnUntraced(function*(deviceId: DeviceId, userId: UserId, plan: ContactPlan, now: number) {
@@ -48,12 +54,16 @@ export const makeContactUpsert = Effect.gen(function*() {
   })
 
   /** For callers that have locked the device's row. */
-  const upsertLocked = Effect.fnUntraced(function*(deviceId: DeviceId, userId: UserId, facts: ReadonlyArray<ContactFact>) {
+  const upsertLocked = Effect.fnUntraced(function*(
+    deviceId: DeviceId,
+    userId: UserId,
+    facts: ReadonlyArray<ContactFact>
+  ) {
     if (facts.length === 0) return []
     const jids = unique(facts.flatMap((fact) => fact.phone === undefined ? [] : [phoneJid(fact.phone)]))
     const lids = unique(facts.flatMap((fact) => fact.lid === undefined ? [] : [fact.lid]))
     const plan = planContacts(yield* known(deviceId, jids, lids), facts)
-    if (plan.people.every((person) => person.row !== undefined && person.mergedInto === undefined && !isChanged(person))) {
+    if (plan.people.every((person) => person.mergedInto === undefined && !isChanged(person))) {
       return plan.subjects.map((person) => person.row!)
     }
     yield* save(deviceId, userId, plan, yield* Clock.currentTimeMillis)

@@ -2,11 +2,12 @@ import { Reactivity } from "@effect/experimental"
 import { SqlClient } from "@effect/sql"
 import { MysqlClient } from "@effect/sql-mysql2"
 import { SqliteClient } from "@effect/sql-sqlite-node"
-import { Config, Duration, Effect, Layer, type Redacted, Schema, String } from "effect"
+import { Config, Duration, Effect, Layer, Option, type Redacted, Schema, String } from "effect"
 import { mkdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { dirname } from "node:path"
-import { type DatabaseTarget, databaseTarget } from "./DatabaseTarget.ts"
+import { autoCreate, type DatabaseTarget, databaseTarget } from "./DatabaseTarget.ts"
+import { codeOf } from "./Dialect.ts"
 import { makeWithTransaction } from "./Transaction.ts"
 
 /** The database named by the configuration cannot be opened; `message` is one line for a person. */
@@ -111,6 +112,24 @@ export const mysql = (options: MysqlOptions, variable = "DATABASE_URL") =>
     )
   ).pipe(Layer.provide(Reactivity.layer))
 
+/** A database that is not there is made together with the tables. */
+const mysqlOrNew = (options: MysqlOptions & { readonly database: string }, variable: string) =>
+  Layer.catchAll(mysql(options, variable), (error) =>
+    Option.contains(codeOf(error.cause), unknownDatabase)
+      ? Layer.unwrapEffect(
+        Effect.flatMap(SqlClient.SqlClient, (sql) =>
+          sql.unsafe(
+            `CREATE DATABASE IF NOT EXISTS \`${options.database.replaceAll("`", "``")}\`
+              CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`
+          )).pipe(
+            Effect.provide(mysql({ ...options, database: undefined }, variable)),
+            Effect.mapError(() => error),
+            Effect.as(Layer.fresh(mysql(options, variable)))
+          )
+      )
+      : Layer.fail(error))
+const unknownDatabase = 1049
+
 const open = (target: DatabaseTarget) =>
   target._tag === "Sqlite" ? sqlite(target.filename, target.variable) : Layer.unwrapEffect(
     Effect.gen(function*() {
@@ -121,7 +140,8 @@ const open = (target: DatabaseTarget) =>
       const statementTimeout = yield* Config.duration("DB_STATEMENT_TIMEOUT").pipe(
         Config.withDefault(Duration.seconds(15))
       )
-      return mysql({ ...target, poolSize, statementTimeout }, target.variable)
+      const make = (yield* autoCreate) ? mysqlOrNew : mysql
+      return make({ ...target, poolSize, statementTimeout }, target.variable)
     })
   )
 

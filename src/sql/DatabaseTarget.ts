@@ -15,6 +15,9 @@ export type DatabaseTarget = Data.TaggedEnum<{
 }>
 export const DatabaseTarget = Data.taggedEnum<DatabaseTarget>()
 
+/** Whether the start makes what the database lacks. */
+export const autoCreate = Config.boolean("AUTO_CREATE_TABLES").pipe(Config.withDefault(true))
+
 /** Which database the environment names. An empty variable counts as absent, as `.env` files leave them. */
 export const databaseTarget = Effect.gen(function*() {
   const url = yield* optional("DATABASE_URL")
@@ -39,7 +42,7 @@ const fromUrl = Effect.fnUntraced(function*(text: string) {
     if (filename === "") return yield* invalid(variable, "names no file: write sqlite:PATH")
     return DatabaseTarget.Sqlite({ filename, variable })
   }
-  if (!/^mysql:\/\//.test(text) || !URL.canParse(text)) {
+  if (!text.startsWith("mysql://") || !URL.canParse(text)) {
     return yield* invalid(variable, "is not understood: write mysql://user:password@host:3306/name or sqlite:PATH")
   }
   const url = new URL(text)

@@ -152,8 +152,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
           yield* sql`DELETE FROM contacts WHERE device_id = ${deviceId}`
           yield* sql`DELETE FROM ${sql("groups")} WHERE device_id = ${deviceId}`
           // a device that is made under the same id later must not send what this one left behind
-          yield* sql`UPDATE messages SET status = 'cancelled', send_at = NULL, priority = NULL
-            WHERE device_id = ${deviceId} AND priority IS NOT NULL`
+          yield* sql`UPDATE messages SET status = 'cancelled', queue = NULL, send_at = NULL WHERE queue = ${deviceId}`
           yield* sql`DELETE FROM whatsapp_sessions WHERE device_id = ${deviceId}`
         }))
     )

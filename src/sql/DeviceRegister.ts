@@ -32,9 +32,10 @@ export const makeDeviceRegister = Effect.gen(function*() {
 
   /** A removed device's id names its history, which must not pass to another user; its event numbers go on. */
   const previousSequence = Effect.fnUntraced(function*(deviceId: DeviceId, userId: UserId) {
-    const foreign = yield* sql`SELECT user_id FROM events WHERE device_id = ${deviceId} AND user_id <> ${userId} LIMIT 1`
-    const messages = yield* sql`SELECT user_id FROM messages WHERE device_id = ${deviceId} AND user_id <> ${userId} LIMIT 1`
-    if (foreign.length + messages.length > 0) return yield* new DeviceExists({ deviceId })
+    const foreign = sql`device_id = ${deviceId} AND user_id <> ${userId} LIMIT 1`
+    const events = yield* sql`SELECT user_id FROM events WHERE ${foreign}`
+    const messages = yield* sql`SELECT user_id FROM messages WHERE ${foreign}`
+    if (events.length + messages.length > 0) return yield* new DeviceExists({ deviceId })
     const last = yield* sql`SELECT sequence FROM events WHERE device_id = ${deviceId} ORDER BY id DESC LIMIT 1`
     return (yield* Schema.decodeUnknown(Sequences)(last))[0]?.sequence ?? 0
   })
@@ -101,12 +102,13 @@ export const makeDeviceRegister = Effect.gen(function*() {
         ...(filter.userId === undefined ? [] : [sql`user_id = ${filter.userId}`]),
         ...(filter.status === undefined ? [] : [sql`status = ${filter.status}`])
       ])
-      const rows = yield* sql`SELECT ${columns} FROM whatsapp_sessions WHERE ${where} ORDER BY id ${dialect.limit(filter.limit)}`
+      const limit = dialect.limit(filter.limit)
+      const rows = yield* sql`SELECT ${columns} FROM whatsapp_sessions WHERE ${where} ORDER BY id ${limit}`
       return yield* decodeDevices(rows)
     }, atBoundary),
 
-    countByStatus: sql`SELECT status, COUNT(*) AS count FROM whatsapp_sessions WHERE wanted <> 'deleted' GROUP BY status ORDER BY status`
-      .pipe(Effect.flatMap(Schema.decodeUnknown(Counts)), atBoundary),
+    countByStatus: sql`SELECT status, COUNT(*) AS count FROM whatsapp_sessions WHERE wanted <> 'deleted'
+      GROUP BY status ORDER BY status`.pipe(Effect.flatMap(Schema.decodeUnknown(Counts)), atBoundary),
 
     wanted: sql`SELECT id, device_id, wanted FROM whatsapp_sessions WHERE wanted IN ('online', 'deleted') ORDER BY id`
       .pipe(Effect.flatMap(Schema.decodeUnknown(WantedRows)), atBoundary),

@@ -2,6 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { Effect, Option, Predicate, Record, Schema, String } from "effect"
+import { StorageUnavailable } from "../domain/Storage.ts"
 
 const Inserted = Schema.Struct({ insertId: Schema.Number })
 const Returned = Schema.Tuple(Schema.Struct({ value: Schema.Number }))
@@ -12,11 +13,14 @@ export const makeDialect = Effect.map(SqlClient.SqlClient, (sql) => {
 
   /** `UPDATE table SET column = column + by WHERE condition`, answering the new value; the row stays locked. */
   const advance = Effect.fnUntraced(function*(table: string, column: string, by: number, condition: Fragment) {
+    const [counters, counter] = [sql(table), sql(column)]
     if (onMysql) {
-      const result = yield* sql`UPDATE ${sql(table)} SET ${sql(column)} = LAST_INSERT_ID(${sql(column)} + ${by}) WHERE ${condition}`.raw
+      const next = sql`LAST_INSERT_ID(${counter} + ${by})`
+      const result = yield* sql`UPDATE ${counters} SET ${counter} = ${next} WHERE ${condition}`.raw
       return (yield* Schema.decodeUnknown(Inserted)(result)).insertId
     }
-    const rows = yield* sql`UPDATE ${sql(table)} SET ${sql(column)} = ${sql(column)} + ${by} WHERE ${condition} RETURNING ${sql(column)} AS value`
+    const rows = yield* sql`UPDATE ${counters} SET ${counter} = ${counter} + ${by} WHERE ${condition}
+      RETURNING ${counter} AS value`
     return (yield* Schema.decodeUnknown(Returned)(rows))[0].value
   })
 
@@ -37,6 +41,8 @@ export const makeDialect = Effect.map(SqlClient.SqlClient, (sql) => {
     insert,
     /** ends a SELECT whose rows stay locked until the commit; SQLite has one writer anyway */
     forUpdate: sql.literal(onMysql ? "FOR UPDATE" : ""),
+    /** after a table's name: the statistics that would choose the index lag behind a queue that fills within seconds */
+    through: (index: string) => sql.literal(onMysql ? `FORCE INDEX (${index})` : `INDEXED BY ${index}`),
     /** MySQL takes no bound number here */
     limit: (rows: number) => sql.literal(`LIMIT ${Math.max(0, Math.trunc(rows))}`)
   }
@@ -53,21 +59,22 @@ export function fit(text: string | null, length: number) {
   return text === null ? null : text.slice(0, length).toWellFormed()
 }
 
-const codeOf = (error: unknown): Option.Option<string | number> => {
-  if (error instanceof SqlError) return codeOf(error.cause)
+/** MySQL's error number or SQLite's code, whatever the error is wrapped in. */
+export const codeOf = (error: unknown): Option.Option<string | number> => {
+  if (error instanceof SqlError || error instanceof StorageUnavailable) return codeOf(error.cause)
   if (Predicate.hasProperty(error, "errno") && Predicate.isNumber(error.errno)) return Option.some(error.errno)
   return Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? Option.some(error.code) : Option.none()
 }
 
-const conflicts: ReadonlyArray<string | number> = [
+const conflicts = new Set<string | number>([
   // MySQL: deadlock, lock wait time-out, changed since the snapshot (MariaDB)
   1213, 1205, 1020,
   "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED"
-]
+])
 /** Another transaction was in the way: the same again may well succeed. */
-export const isConflict = (error: unknown): boolean => Option.exists(codeOf(error), (code) => conflicts.includes(code))
+export const isConflict = (error: unknown): boolean => Option.exists(codeOf(error), (code) => conflicts.has(code))
 
-const duplicates: ReadonlyArray<string | number> = [1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"]
+const duplicates = new Set<string | number>([1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"])
 /** A unique key has this value already. */
 export const isDuplicate = (error: unknown): boolean =>
-  Option.exists(codeOf(error), (code) => duplicates.includes(code))
+  Option.exists(codeOf(error), (code) => duplicates.has(code))

@@ -1,5 +1,5 @@
 import { SqlClient } from "@effect/sql"
-import { Clock, Context, Effect, Exit, ParseResult, PubSub, Schema, Stream } from "effect"
+import { Clock, Context, Effect, Exit, type ParseResult, PubSub, Schema, Stream } from "effect"
 import { DeviceId } from "../domain/DeviceId.ts"
 import { EventId, EventType, eventTypes, type NewEvent, ServiceEvent } from "../domain/ServiceEvent.ts"
 import { UserId } from "../domain/User.ts"

@@ -155,7 +155,9 @@ export const makeLedger = (
       const all = [...entries.values()]
       return {
         events,
-        inserts: all.flatMap((entry) => entry.row === undefined ? [] : [{ ...entry.row, ...entry.text, ...statusColumns(entry.tracked) }]),
+        inserts: all.flatMap(({ row, text, tracked }) =>
+          row === undefined ? [] : [{ ...row, ...text, ...statusColumns(tracked) }]
+        ),
         recovered: all.flatMap(({ id, text }) => id === undefined || text === undefined ? [] : [{ id, text }]),
         moves: all.flatMap(({ id, moved, tracked }) => id === undefined || !moved ? [] : [{ ...tracked, id }])
       }

@@ -28,7 +28,10 @@ export class LoginThrottle extends Context.Tag("whatsapp-service/LoginThrottle")
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
       const { forUpdate, limit, onMysql } = yield* makeDialect
-      const insertMissing = sql.literal(onMysql ? "INSERT IGNORE INTO" : "INSERT OR IGNORE INTO")
+      // MySQL's INSERT IGNORE would share the lock, and two who share it cannot both write
+      const orLock = sql.literal(
+        onMysql ? "ON DUPLICATE KEY UPDATE updated_at = updated_at" : "ON CONFLICT (throttle_key) DO NOTHING"
+      )
 
       const find = SqlSchema.single({
         Request: Schema.String,
@@ -43,9 +46,9 @@ export class LoginThrottle extends Context.Tag("whatsapp-service/LoginThrottle")
           const counts = yield* Effect.forEach(rules, (rule) =>
             Effect.gen(function*() {
               // a row that is there can be locked
-              yield* sql`${insertMissing} login_throttle ${
+              yield* sql`INSERT INTO login_throttle ${
                 sql.insert({ throttleKey: rule.key, failures: 0, blockedUntil: 0, updatedAt: now })
-              }`
+              } ${orLock}`
               const row = yield* find(rule.key)
               const failures = row.updatedAt + forgottenAfter < now ? 0 : row.failures
               return { rule, failures, blockedUntil: row.blockedUntil }

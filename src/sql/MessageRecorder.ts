@@ -30,7 +30,9 @@ export const makeMessageRecorder = Effect.gen(function*() {
     const ids = new Set(facts.flatMap((fact) =>
       fact._tag === "Receipt" ? fact.messageIds : fact._tag === "Internal" ? [] : [fact.messageId]
     ))
-    const known = ids.size === 0 ? [] : yield* statuses.find([sql`m.device_id = ${deviceId}`, sql.in("m.message_id", [...ids])])
+    const known = ids.size === 0
+      ? []
+      : yield* statuses.find([sql`m.device_id = ${deviceId}`, sql.in("m.message_id", [...ids])])
     const now = yield* Clock.currentTimeMillis
     const ledger = makeLedger(device, known, now)
 

@@ -1,7 +1,8 @@
 import { SqlClient } from "@effect/sql"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Config, Effect, Layer, Schedule, Schema } from "effect"
+import { Effect, Layer, Schedule, Schema } from "effect"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
+import { autoCreate } from "./DatabaseTarget.ts"
 import initial from "./migrations/0001_initial.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
@@ -38,7 +39,8 @@ const Applied = Schema.Array(Schema.Struct({ id: Schema.Int }))
 const applied = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const tables = yield* sql.onDialectOrElse({
-    mysql: () => sql`SELECT 1 AS found FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ${table}`,
+    mysql: () =>
+      sql`SELECT 1 AS found FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ${table}`,
     orElse: () => sql`SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ${table}`
   })
   if (tables.length === 0) return new Set<number>()
@@ -84,14 +86,19 @@ const withMysqlLock = <A, E, R>(sql: SqlClient.SqlClient, effect: Effect.Effect<
   )
 }
 
+/** Tables that others make (the cluster's) take the database's collation, and keys that differ in case alone must differ. */
+const compareBytes = (sql: SqlClient.SqlClient) =>
+  sql`ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`.unprepared.pipe(
+    Effect.catchAll((error) => Effect.logWarning("the database's collation is not utf8mb4_bin and cannot be changed", error)),
+    Effect.whenEffect(Effect.map(sql`SELECT @@collation_database AS name`, ([row]) => row?.["name"] !== "utf8mb4_bin"))
+  )
+
 /** Brings the database up to date; answers what it did. Safe when several processes start at once. */
 export const run = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   sql.onDialectOrElse({
-    mysql: () => withMysqlLock(sql, apply),
+    mysql: () => withMysqlLock(sql, Effect.zipRight(compareBytes(sql), apply)),
     orElse: () => retryConflicts(sql.withTransaction(apply))
   })).pipe(atBoundary)
-
-const autoCreate = Config.boolean("AUTO_CREATE_TABLES").pipe(Config.withDefault(true))
 
 /** At the start: brings the database up to date, or with `AUTO_CREATE_TABLES=false` refuses one that is not. */
 export const layer = Layer.effectDiscard(Effect.gen(function*() {

@@ -35,17 +35,19 @@ export const makeOutboxIntake = Effect.gen(function*() {
   const contacts = yield* makeContactUpsert
 
   const read = Effect.fnUntraced(function*(id: number) {
-    const rows = yield* sql`SELECT ${sql.literal(messageColumns)} FROM ${sql.literal(messagesWithContacts)} WHERE m.id = ${id}`
+    const rows = yield* sql`SELECT ${sql.literal(messageColumns)} FROM ${sql.literal(messagesWithContacts)}
+      WHERE m.id = ${id}`
     const [message] = yield* decodeMessages(rows)
     return message!
   })
 
   // the device's row is locked: of two calls with one key the second finds the message of the first
-  const replay = Effect.fnUntraced(function*(deviceId: DeviceId, idempotencyKey: string, requestHash: string | undefined) {
-    const rows = yield* sql`SELECT id, request_hash FROM messages WHERE device_id = ${deviceId} AND idempotency_key = ${idempotencyKey}`
+  const replay = Effect.fnUntraced(function*(deviceId: DeviceId, idempotencyKey: string, hash: string | undefined) {
+    const rows = yield* sql`SELECT id, request_hash FROM messages
+      WHERE device_id = ${deviceId} AND idempotency_key = ${idempotencyKey}`
     const [earlier] = yield* Schema.decodeUnknown(Earlier)(rows)
     if (earlier === undefined) return undefined
-    if (earlier.requestHash !== (requestHash ?? null)) return yield* new IdempotencyConflict({ idempotencyKey })
+    if (earlier.requestHash !== (hash ?? null)) return yield* new IdempotencyConflict({ idempotencyKey })
     return { message: yield* read(earlier.id), replayed: true }
   })
 
@@ -77,6 +79,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
       idempotencyKey: idempotencyKey ?? null,
       requestHash: input.requestHash ?? null,
       priority: input.priority ?? 0,
+      queue: deviceId,
       sendAt: at,
       dueAt: at,
       createdAt: at,

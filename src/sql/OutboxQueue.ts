@@ -39,9 +39,9 @@ export const makeOutboxQueue = Effect.gen(function*() {
    * one has been put off, nor a more urgent one that may go now.
    */
   const heads = (deviceId: DeviceId, now: number) =>
-    sql`m.device_id = ${deviceId} AND m.priority IS NOT NULL AND m.send_at <= ${now} AND NOT EXISTS (
-      SELECT 1 FROM messages e
-      WHERE e.device_id = m.device_id AND e.chat_key = m.chat_key AND e.send_at IS NOT NULL AND (
+    sql`m.queue = ${deviceId} AND m.send_at <= ${now} AND NOT EXISTS (
+      SELECT 1 FROM messages e ${dialect.through("messages_lane")}
+      WHERE e.queue = m.queue AND e.chat_key = m.chat_key AND (
         (e.priority <= m.priority AND (e.due_at < m.due_at OR (e.due_at = m.due_at AND e.id < m.id)))
         OR (e.priority < m.priority AND e.send_at <= ${now})
       )
@@ -66,7 +66,7 @@ export const makeOutboxQueue = Effect.gen(function*() {
       const now = yield* Clock.currentTimeMillis
       const rows = yield* sql`SELECT m.id, m.message_id, m.chat_key, c.phone_number AS phone, c.lid, m.group_jid,
           m.message_type, m.content, m.payload, m.attempts, m.created_at
-        FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
+        FROM messages m ${dialect.through("messages_due")} LEFT JOIN contacts c ON c.id = m.contact_id
         WHERE ${heads(deviceId, now)} ORDER BY m.priority, m.send_at, m.id ${dialect.limit(limit)}`
       return yield* Schema.decodeUnknown(Rows)(rows)
     }, atBoundary),
@@ -74,10 +74,11 @@ export const makeOutboxQueue = Effect.gen(function*() {
     // a row behind one that was put off is not what to wake up for
     nextDueAt: Effect.fn("Outbox.nextDueAt")(function*(deviceId: DeviceId) {
       const now = yield* Clock.currentTimeMillis
-      const due = yield* sql`SELECT m.send_at FROM messages m WHERE ${heads(deviceId, now)}
+      const queued = dialect.through("messages_due")
+      const due = yield* sql`SELECT m.send_at FROM messages m ${queued} WHERE ${heads(deviceId, now)}
         ORDER BY m.priority, m.send_at, m.id LIMIT 1`
-      const rows = due.length > 0 ? due : yield* sql`SELECT MIN(send_at) AS send_at FROM messages
-        WHERE device_id = ${deviceId} AND priority IS NOT NULL AND send_at > ${now}`
+      const rows = due.length > 0 ? due : yield* sql`SELECT MIN(send_at) AS send_at FROM messages ${queued}
+        WHERE queue = ${deviceId} AND send_at > ${now}`
       const [row] = yield* Schema.decodeUnknown(Times)(rows)
       return Option.fromNullable(row?.sendAt)
     }, atBoundary),
@@ -90,7 +91,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
           return yield* new OwnerChanged({ deviceId, epoch })
         }
         const now = yield* Clock.currentTimeMillis
-        yield* sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now} WHERE id = ${row.id}`
+        yield* sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now}
+          WHERE id = ${row.id}`
       }).pipe(sql.withTransaction, retryConflicts, atBoundary)
     ),
 
@@ -110,7 +112,7 @@ export const makeOutboxQueue = Effect.gen(function*() {
     postpone: Effect.fn("Outbox.postpone")(function*(row: OutboxRow, at: DateTime.Utc) {
       const now = yield* Clock.currentTimeMillis
       yield* sql`UPDATE messages SET send_at = ${at.epochMillis}, updated_at = ${now}
-        WHERE id = ${row.id} AND status = 'pending'`
+        WHERE id = ${row.id} AND queue IS NOT NULL`
     }, retryConflicts, atBoundary)
   }
 })

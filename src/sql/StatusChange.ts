@@ -87,7 +87,7 @@ export const makeStatusChange = Effect.map(SqlClient.SqlClient, (sql) => ({
     const alike = Map.groupBy(rows, (row) => JSON.stringify(statusColumns(row)))
     for (const group of alike.values()) {
       yield* sql`UPDATE messages SET ${
-        sql.update({ ...statusColumns(group[0]!), sendAt: null, priority: null, updatedAt: now })
+        sql.update({ ...statusColumns(group[0]!), queue: null, sendAt: null, updatedAt: now })
       } WHERE ${sql.in("id", group.map((row) => row.id))}`
     }
   })

@@ -54,7 +54,7 @@ export class Users extends Context.Tag("whatsapp-service/Users")<Users, {
         execute: (id) => sql`SELECT ${columns} FROM users WHERE id = ${id}`
       })
       const byLogin = SqlSchema.findOne({
-        Request: Schema.Lowercase,
+        Request: Schema.String,
         Result: UserRow,
         execute: (login) =>
           sql`SELECT ${columns} FROM users WHERE email = ${login} OR username_lower = ${login} ORDER BY id LIMIT 1`

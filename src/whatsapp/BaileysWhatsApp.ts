@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { type AuthError, makeAuthRows } from "./AuthRows.ts"
 import { isPaired } from "./BaileysSocket.ts"
 import { ClosedBecause, type CloseReason, credentialsUnreadable, notPaired, ownerChanged, storageUnavailable } from "./CloseReason.ts"
-import { installStrictSignatures, trustNoiseRoot } from "./Curve.ts"
+import { installStrictSignatures, trustNoiseRoot, whatsAppRoot } from "./Curve.ts"
 import { makeDeviceCaches } from "./DeviceCaches.ts"
 import { makeEgress } from "./Egress.ts"
 import { makeEventOutlet } from "./EventOutlet.ts"
@@ -15,7 +15,7 @@ import { type Connection, CredentialsUnreadable, type OpenOptions, QueryFailed, 
 const eventCapacity = 256
 const devicesRemembered = 5000
 
-const rootKey = Config.string("WA_NOISE_ROOT_KEY").pipe(
+const rootKey = Config.nonEmptyString("WA_NOISE_ROOT_KEY").pipe(
   Config.mapOrFail((hex) =>
     /^(05)?[0-9a-f]{64}$/i.test(hex)
       ? Either.right(Buffer.from(hex, "hex"))
@@ -23,11 +23,11 @@ const rootKey = Config.string("WA_NOISE_ROOT_KEY").pipe(
   ),
   Config.option
 )
-const socketUrl = Config.string("WA_SOCKET_URL").pipe(
+const socketUrl = Config.nonEmptyString("WA_SOCKET_URL").pipe(
   Config.validate({ message: "a ws:// or wss:// URL is expected", validation: (url) => URL.canParse(url) && /^wss?:/.test(url) }),
   Config.option
 )
-const mediaCa = Config.string("WA_MEDIA_CA").pipe(
+const mediaCa = Config.nonEmptyString("WA_MEDIA_CA").pipe(
   Config.mapOrFail((value) =>
     value.includes("-----BEGIN")
       ? Either.right(value)
@@ -49,7 +49,7 @@ export const makeBaileysWhatsApp = Effect.gen(function*() {
   const ca = Option.getOrUndefined(yield* mediaCa)
   const root = yield* rootKey
   installStrictSignatures()
-  if (Option.isSome(root)) trustNoiseRoot(root.value)
+  trustNoiseRoot(Option.getOrElse(root, () => whatsAppRoot))
 
   const loadCreds = Effect.fnUntraced(function*({ deviceId, pairing }: OpenOptions) {
     const stored = yield* rows.read(deviceId, "creds", [""]).pipe(
@@ -80,13 +80,17 @@ export const makeBaileysWhatsApp = Effect.gen(function*() {
     const outlet = yield* makeEventOutlet(eventCapacity)
     const runtime = yield* Effect.runtime<never>()
     let fail: ((error: Error) => void) | undefined
+    let failure: Error | undefined
     const store = makeKeyStore({
       deviceId,
       epoch,
       rows,
       runtime,
       patience: storagePatience,
-      onFailure: (error) => fail?.(new ClosedBecause(reasonOf(error), error)),
+      onFailure: (error) => {
+        failure = new ClosedBecause(reasonOf(error), error)
+        fail?.(failure)
+      },
       onJournalled: () => outlet.publish(SocketEvent.Journalled())
     })
     return yield* connect({
@@ -97,7 +101,11 @@ export const makeBaileysWhatsApp = Effect.gen(function*() {
       egress,
       socketUrl: url,
       outlet,
-      failBy: (failing) => (fail = failing)
+      failBy: (failing) => {
+        fail = failing
+        // Baileys reads before it is handed to us
+        if (failure !== undefined) failing(failure)
+      }
     })
   })
 

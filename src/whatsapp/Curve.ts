@@ -57,7 +57,10 @@ const leafKey = (details: Uint8Array): Uint8Array => {
   }
 }
 
-/** Trusts another root for the server's certificate chain than WhatsApp's own. It rules the whole process. */
+/** WhatsApp's own root. */
+export const whatsAppRoot = Buffer.from(WA_CERT_DETAILS.PUBLIC_KEY)
+
+/** The root that the server's certificate chain must lead to, for the whole process. */
 export const trustNoiseRoot = (publicKey: Uint8Array): void => {
   WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(publicKey.length === 33 ? publicKey.subarray(1) : publicKey)
 }

@@ -11,24 +11,22 @@ export interface Egress {
   readonly close: () => Promise<void>
 }
 
-/** Baileys' downloads have no time-outs of their own, and hold a lock while they wait. */
-const timeouts = {
-  headersTimeout: Duration.toMillis("20 seconds"),
-  bodyTimeout: Duration.toMillis("20 seconds"),
-  connectTimeout: Duration.toMillis("10 seconds")
-}
-
 export const makeEgress = (options: {
   readonly proxyUrl: Redacted.Redacted | undefined
   /** PEM, for media hosts */
   readonly mediaCa: string | undefined
+  /** of the connection, the headers, and between two pieces of the body */
+  readonly timeout?: Duration.DurationInput
 }): Egress => {
+  // Baileys' downloads have no time-outs of their own, and hold a lock while they wait
+  const timeout = Duration.toMillis(options.timeout ?? "20 seconds")
+  const timeouts = { headersTimeout: timeout, bodyTimeout: timeout, connectTimeout: timeout }
   const tls = options.mediaCa === undefined ? {} : { ca: options.mediaCa }
   const proxy = options.proxyUrl === undefined ? undefined : Redacted.value(options.proxyUrl)
   const dispatcher = proxy === undefined
     ? new Agent({ ...timeouts, connect: tls })
     : proxy.startsWith("socks")
-    ? new Socks5ProxyAgent(proxy.replace(/^socks[45]?h?:/, "socks5:"), socksOptions(tls))
+    ? new Socks5ProxyAgent(proxy.replace(/^socks[45]?h?:/, "socks5:"), socksOptions(timeouts, tls))
     : new ProxyAgent({ uri: proxy, ...timeouts, requestTls: tls })
   const agent = proxy === undefined
     ? undefined
@@ -46,7 +44,7 @@ export const makeEgress = (options: {
 }
 
 // `requestTls` is read, and missing in the types
-const socksOptions = (requestTls: { readonly ca?: string }) => {
+const socksOptions = (timeouts: Socks5ProxyAgent.Options, requestTls: { readonly ca?: string }) => {
   const options = { ...timeouts, requestTls }
   return options
 }

@@ -17,6 +17,7 @@ export interface Sender {
   readonly onAck: (stanza: BinaryNode) => void
 }
 
+const lookupFailed = (cause: unknown) => new SendNotAttempted({ reason: "lookup_failed", cause })
 const offline = (cause: unknown) => new SendNotAttempted({ reason: "offline", cause })
 
 /**
@@ -40,7 +41,6 @@ export const makeSender = (options: {
     if (isGroupJid(to)) return
     const { id, lid } = sock.authState.creds.me ?? { id: "" }
     const own = to.endsWith("@lid") && lid ? `${lid.split(/[:@]/)[0]}@lid` : `${id.split(/[:@]/)[0]}@s.whatsapp.net`
-    const lookupFailed = (cause: unknown) => new SendNotAttempted({ reason: "lookup_failed", cause })
     const devices = yield* Effect.tryPromise({
       try: () => sock.getUSyncDevices([own, to], true, false),
       catch: lookupFailed

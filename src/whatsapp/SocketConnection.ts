@@ -1,9 +1,10 @@
 import { type AuthenticationCreds, USyncQuery, USyncUser } from "@whiskeysockets/baileys"
-import { Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
+import { Array, Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
 import type { ContactFact } from "../domain/Contact.ts"
 import { userOf } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
-import { identityOf, makeBaileysSocket } from "./BaileysSocket.ts"
+import { identityOf, isPaired, makeBaileysSocket } from "./BaileysSocket.ts"
+import { BoundedCache } from "./BoundedCache.ts"
 import { ClosedBecause, type CloseReason, closeReason, connectionLost, silent } from "./CloseReason.ts"
 import { contactFacts } from "./ContactFacts.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
@@ -19,6 +20,8 @@ const serverJid = "@s.whatsapp.net"
 const silenceLimit = Duration.toMillis("17.5 seconds")
 const loginLimit = Duration.toMillis("45 seconds")
 const drainLimit = Duration.toMillis("90 seconds")
+/** the first login brings the whole address book */
+const contactsAtOnce = 500
 const qrLifetimes = { first: Duration.seconds(60), next: Duration.seconds(20) }
 
 /** Opens the socket and makes a connection of it. Its scope closes it in order. */
@@ -92,8 +95,18 @@ export const connect = Effect.fnUntraced(function*(parts: {
     if (update.connection === "close") finish(update.lastDisconnect?.error)
   })
   sock.ev.on("message-capping.update", (info) => outlet.publish(SocketEvent.Restricted({ restriction: cappingRestriction(info) })))
+  // every message brings its writer's name once more
+  const told = new BoundedCache<string>({ capacity: 1000, ttl: "1 hour" })
+  const isNews = (contact: ContactFact) => {
+    const [key, text] = [`${contact.phone}|${contact.lid}`, JSON.stringify(contact)]
+    if (told.get(key) === text) return false
+    told.set(key, text)
+    return true
+  }
   const tell = (contacts: ReadonlyArray<ContactFact>) => {
-    if (contacts.length > 0) outlet.publish(SocketEvent.Contacts({ contacts }))
+    for (const chunk of Array.chunksOf(contacts.filter(isNews), contactsAtOnce)) {
+      if (chunk.length > 0) outlet.publish(SocketEvent.Contacts({ contacts: chunk }))
+    }
   }
   sock.ev.on("contacts.upsert", (contacts) => tell(contactFacts(contacts)))
   sock.ev.on("contacts.update", (contacts) => tell(contactFacts(contacts)))
@@ -143,6 +156,9 @@ export const connect = Effect.fnUntraced(function*(parts: {
   })
 
   const requestPairingCode = Effect.fn("WhatsApp.requestPairingCode")(function*(phone: PhoneNumber) {
+    if (isPaired(creds)) {
+      return yield* new QueryFailed({ query: "pairing-code", cause: new Error("The device is paired already") })
+    }
     yield* Effect.raceFirst(
       Deferred.await(firstQr),
       Effect.flatMap(Deferred.await(closed), (reason) => new QueryFailed({ query: "pairing-code", cause: new ClosedBecause(reason) }))

@@ -36,6 +36,22 @@ describe("queries", () => {
     expect([...server.phone(SITI).account.appState.values()].map((patches) => patches.length)).toEqual([2])
   })
 
+  it("takes what a device asks its own phone for, outside of any chat", async () => {
+    const { budi, link, server, siti } = await world()
+    const client = await link()
+    await budi.send(SITI, "hai")
+    const { message } = await client.untilMessage("hai")
+    const asked = server.waitFor("peer")
+    const id = await client.socket.fetchMessageHistory(10, message.key, Date.now())
+    const peer = await asked
+    expect(peer).toMatchObject({ id, phone: SITI, device: 1 })
+    expect(peer.message.protocolMessage?.peerDataOperationRequestMessage?.historySyncOnDemandRequest).toMatchObject({
+      chatJid: budi.jid,
+      onDemandMsgCount: 10
+    })
+    expect([siti.inbox.length, server.audit().accepted]).toEqual([1, 0])
+  })
+
   it("refuses what it does not know, and keeps it for the test to see", async () => {
     const { link, server } = await world()
     const client = await link()

@@ -42,9 +42,12 @@ describe("the access table", () => {
   })
 
   it("names every endpoint of the contract and no other", () => {
-    expect(Object.keys(access).sort()).toEqual(endpoints.map(({ method, path }) => `${method} ${path}`).sort())
+    expect(Object.keys(access).toSorted()).toEqual(endpoints.map(({ method, path }) => `${method} ${path}`).toSorted())
   })
 })
+
+const ids = (query: string, token: string) =>
+  Effect.map(ask("GET", `${api}/devices${query}`, { token }), ({ json }) => json.data.map((d: { deviceId: string }) => d.deviceId))
 
 layer(httpLayer())("access", (it) => {
   const guarded = endpoints.filter(({ method, path }) => access[`${method} ${path}`] !== "public")
@@ -91,8 +94,6 @@ layer(httpLayer())("access", (it) => {
       const admin = yield* makeUser("admin")
       const mine = yield* makeDevice(one.user)
       const other = yield* makeDevice(two.user)
-      const ids = (path: string, token: string) =>
-        Effect.map(ask("GET", `${api}/devices${path}`, { token }), ({ json }) => json.data.map((d: { deviceId: string }) => d.deviceId))
       expect(yield* ids("", one.token)).toEqual([mine.deviceId])
       expect(yield* ids("", admin.token)).toEqual(expect.arrayContaining([mine.deviceId, other.deviceId]))
       expect(yield* ids(`?userId=${two.user.id}`, admin.token)).toEqual([other.deviceId])

@@ -36,7 +36,7 @@ layer(httpLayer({ BODY_LIMIT: "2000" }))("failures", (it) => {
       expect(status).toBe(400)
       expect(json.success).toBe(false)
       expect(json.error.code).toBe("VALIDATION_ERROR")
-      expect(json.error.details.map(({ field }: { field: string }) => field).sort()).toEqual([
+      expect(json.error.details.map(({ field }: { field: string }) => field).toSorted()).toEqual([
         "email", "fullNam", "password", "username"
       ])
       expect(json.message).toContain("username")

@@ -1,7 +1,28 @@
 import { expect, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { SqlClient } from "@effect/sql"
+import { Effect, Fiber, Option, TestClock } from "effect"
 import { Shutdown } from "../../src/http/Shutdown.ts"
 import { ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
+
+layer(httpLayer())("without its database", (it) => {
+  it.effect("the service lives, but is not ready, and says so", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      // SQLite has one connection: whoever holds it keeps all others waiting
+      const held = yield* Effect.fork(sql.withTransaction(Effect.never))
+      const ready = yield* Effect.fork(ask("GET", "/health/ready"))
+      yield* TestClock.adjust("1 second").pipe(
+        Effect.zipRight(Effect.promise(() => new Promise(setImmediate))),
+        Effect.zipRight(Fiber.poll(ready)),
+        Effect.repeat({ until: Option.isSome })
+      )
+      const { json, status } = yield* ready
+      expect([status, json.status, json.checks]).toEqual([503, "unavailable", { database: "unavailable", draining: false }])
+      expect((yield* ask("GET", "/health/live")).status).toBe(200)
+      yield* Fiber.interrupt(held)
+      expect((yield* ask("GET", "/health/ready")).status).toBe(200)
+    }))
+})
 
 layer(httpLayer())("health", (it) => {
   it.effect("says that the service runs, in the shape old monitors know", () =>

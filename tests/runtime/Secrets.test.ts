@@ -44,7 +44,7 @@ describe("Secrets", () => {
     }).pipe(Effect.provide(NodeContext.layer)))
 
   it.effect.each([
-    [{ NODE_ENV: "production" }, "JWT_SECRET, JWT_REFRESH_SECRET, ENCRYPTION_KEY is missing"],
+    [{ NODE_ENV: "production" }, "JWT_SECRET, JWT_REFRESH_SECRET, ENCRYPTION_KEY is missing: in production secrets are not made by themselves"],
     [{ JWT_SECRET: "short" }, "JWT_SECRET: must have at least 32 characters"],
     [
       { JWT_SECRET: long("a"), JWT_REFRESH_SECRET: long("a"), ENCRYPTION_KEY: long("b") },

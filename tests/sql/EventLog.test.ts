@@ -87,7 +87,7 @@ describeDatabases("EventLog", (database) => {
         expect(yield* Queue.take(seen)).toBe(2)
       }))
 
-    it.live("ids have no gaps and appear in the order of commits, whatever the writers do", () =>
+    it.effect("ids have no gaps and appear in the order of commits, whatever the writers do", () =>
       Effect.gen(function*() {
         const log = yield* EventLog
         const devices = yield* Effect.all([makeDevice, makeDevice, makeDevice])

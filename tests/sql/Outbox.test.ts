@@ -138,7 +138,7 @@ describeDatabases("Outbox", (database) => {
         expect(yield* events.latest).toBe(latest)
       }))
 
-    it.effect("a long history costs a look at the queue nothing", () =>
+    it.effect("what is settled leaves the queue's index", () =>
       Effect.gen(function*() {
         const deviceId = yield* makeDevice
         const outbox = yield* Outbox
@@ -146,8 +146,8 @@ describeDatabases("Outbox", (database) => {
         yield* outbox.accept({ deviceId, to: ani, text: "one" })
         const [row] = yield* outbox.due(deviceId, 1)
         yield* outbox.sent(row!, time(1))
-        const rows = yield* sql`SELECT priority, send_at FROM messages WHERE id = ${row!.id}`
-        expect(rows).toEqual([{ priority: null, sendAt: null }])
+        const rows = yield* sql`SELECT queue, send_at FROM messages WHERE id = ${row!.id}`
+        expect(rows).toEqual([{ queue: null, sendAt: null }])
       }))
   })
 })

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, it } from "vitest"
+import { describe } from "vitest"
 import { mysql, type MysqlOptions, sqlite } from "../../src/sql/Database.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 
@@ -21,6 +21,8 @@ export interface TestDatabase {
 /** Opens one more client of a database, as another process would. */
 export class SharedDatabase extends Effect.Tag("test/SharedDatabase")<SharedDatabase, {
   readonly client: Layer.Layer<SqlClient.SqlClient>
+  /** names it to a process */
+  readonly environment: Readonly<Record<string, string>>
 }>() {}
 
 const server = new URL(process.env["TEST_MYSQL_URL"] ?? "mysql://root@127.0.0.1:3306/")
@@ -47,6 +49,12 @@ const temporaryFile = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true }))
 ).pipe(Effect.map((folder) => join(folder, "test.db")))
 
+/** The name of a database that is not there; if a test makes it, it is dropped. */
+export const absentName = Effect.acquireRelease(
+  Effect.sync(() => `wa_test_${randomBytes(6).toString("hex")}`),
+  (name) => onServer(`DROP DATABASE IF EXISTS ${name}`)
+)
+
 const temporaryName = Effect.acquireRelease(
   Effect.suspend(() => {
     const name = `wa_test_${randomBytes(6).toString("hex")}`
@@ -69,21 +77,30 @@ const database = (
   }
 }
 
-const sharedBy = <A>(
-  place: Effect.Effect<A, never, Scope.Scope>,
-  open: (place: A) => Layer.Layer<SqlClient.SqlClient, unknown>
+const sharedBy = (
+  place: Effect.Effect<string, never, Scope.Scope>,
+  open: (place: string) => Layer.Layer<SqlClient.SqlClient, unknown>,
+  url: (place: string) => string
 ) =>
-  Layer.scoped(SharedDatabase, Effect.map(place, (where) => ({ client: Layer.orDie(Layer.fresh(open(where))) })))
+  Layer.scoped(
+    SharedDatabase,
+    Effect.map(place, (where) => ({
+      client: Layer.orDie(Layer.fresh(open(where))),
+      environment: { DATABASE_URL: url(where) }
+    }))
+  )
 
+const openSqlite = (file: string) => sqlite(file)
 const onSqlite = database(
   "SQLite",
-  Layer.unwrapScoped(Effect.map(temporaryFile, (file) => sqlite(file))),
-  sharedBy(temporaryFile, (file) => sqlite(file))
+  Layer.unwrapScoped(Effect.map(temporaryFile, openSqlite)),
+  sharedBy(temporaryFile, openSqlite, (file) => `sqlite:${file}`)
 )
+const openMysql = (name: string) => mysql(mysqlOptions(name))
 const onMysql = database(
   "MySQL",
-  Layer.unwrapScoped(Effect.map(temporaryName, (name) => mysql(mysqlOptions(name)))),
-  sharedBy(temporaryName, (name) => mysql(mysqlOptions(name)))
+  Layer.unwrapScoped(Effect.map(temporaryName, openMysql)),
+  sharedBy(temporaryName, openMysql, (name) => new URL(`/${name}`, server).toString())
 )
 
 export const mysqlAnswers = await Effect.runPromise(
@@ -94,11 +111,11 @@ export const databases: ReadonlyArray<TestDatabase> = mysqlAnswers ? [onSqlite, 
 
 /** One suite for every database there is. In CI a missing MySQL is a failure. */
 export const describeDatabases = (name: string, suite: (database: TestDatabase) => void) => {
+  if (!mysqlAnswers && process.env["CI"] === "true") throw new Error(`no MySQL answers at ${server.host}, and in CI it must`)
   process.stdout.write(`${name}: on ${databases.map((each) => each.name).join(" and ")}\n`)
-  for (const each of databases) describe(`${name} (${each.name})`, () => suite(each))
-  if (!mysqlAnswers && process.env["CI"] === "true") {
-    it(`${name} (MySQL)`, () => {
-      throw new Error(`no MySQL answers at ${server.host}, and in CI it must`)
+  for (const each of databases) {
+    describe(`${name} (${each.name})`, () => {
+      suite(each)
     })
   }
 }

@@ -22,7 +22,7 @@ import { LoginThrottle } from "../../src/sql/LoginThrottle.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { RefreshTokens } from "../../src/sql/RefreshTokens.ts"
 import { Users } from "../../src/sql/Users.ts"
-import initial from "../../src/sql/migrations/0001_initial.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
 
 /** What the fakes behind the API do and have been asked. */
 export class Stage extends Context.Tag("tests/Stage")<Stage, {
@@ -41,6 +41,10 @@ export class Stage extends Context.Tag("tests/Stage")<Stage, {
   )
 }
 
+const state = (status: "disconnected" | "connecting", reason: "stopped" | "not_paired") => ({
+  status, reason, reasonText: null, retryAt: null, restriction: null
+})
+
 const fakeActors = Layer.effect(
   DeviceActors,
   Effect.gen(function*() {
@@ -51,9 +55,6 @@ const fakeActors = Layer.effect(
       onSome: (cause) => Effect.failCause(cause)
     }))
     const owned = (deviceId: DeviceId) => Effect.map(devices.claim(deviceId), ({ epoch }) => epoch)
-    const state = (status: "disconnected" | "connecting", reason: "stopped" | "not_paired") => ({
-      status, reason, reasonText: null, retryAt: null, restriction: null
-    })
     const changed = <E>(effect: Effect.Effect<void, E>, deviceId: DeviceId) =>
       Effect.zipRight(effect, devices.get(deviceId)).pipe(
         Effect.catchIf((error): error is Extract<E, { _tag: "OwnerChanged" }> => (error as { _tag?: string })._tag === "OwnerChanged", Effect.die)
@@ -170,7 +171,7 @@ const fakeMessages = Layer.effect(
     }))
 )
 
-const database = Layer.effectDiscard(initial).pipe(Layer.provideMerge(sqlite(":memory:")))
+const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const secrets = Layer.succeed(AuthSecrets, {
   accessSecret: Redacted.make("access-secret-of-more-than-32-bytes!"),
   refreshSecret: Redacted.make("refresh-secret-of-more-than-32-bytes")

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option, TestClock } from "effect"
+import { Effect, Either, Fiber, Option, TestClock } from "effect"
+import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
 import type { DeviceReason } from "../../src/domain/Device.ts"
 import type { Fault } from "../../src/emulator/Faults.ts"
 import type { Breakage } from "../../src/emulator/server/Breakage.ts"
 import { WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 import { makeDevice, next, online, openOnline, openOptions, pair, peer, phone, Server, world } from "./support/world.ts"
+
+const resources = () =>
+  process.getActiveResourcesInfo().filter((kind) => kind === "Timeout" || kind === "TCPSocketWrap")
 
 const closesWith = Effect.fnUntraced(function*(fault: Fault) {
   const server = yield* Server
@@ -122,13 +126,36 @@ describe("a connection", () => {
       expect(contacts).toContainEqual(expect.objectContaining({ phone: peer, pushName: "Budi" }))
     }).pipe(Effect.provide(world())))
 
+  it.scopedLive("lets go of open questions when it ends, and of their timers", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      yield* makeDevice()
+      yield* pair()
+      yield* Effect.scoped(openOnline())
+      const before = resources()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const connection = yield* openOnline()
+        server.faults.add({ kind: "iq-silence", xmlns: "w:p" })
+        const question = yield* Effect.fork(Effect.either(connection.probe))
+        yield* connection.lookup([PhoneNumber.make(peer)])
+        server.connectionOf(phone).break("stream-end")
+        expect(Either.getLeft(yield* Fiber.join(question))).toMatchObject(Option.some({ _tag: "QueryFailed", query: "probe" }))
+      }))
+      expect(resources().length).toBeLessThanOrEqual(before.length)
+    }).pipe(Effect.provide(world())))
+
+  it.scopedLive("that is paired gives no pairing code", () =>
+    Effect.gen(function*() {
+      const connection = yield* online()
+      const result = yield* Effect.either(connection.requestPairingCode(PhoneNumber.make(phone)))
+      expect(Either.getLeft(result)).toMatchObject(Option.some({ _tag: "QueryFailed" }))
+    }).pipe(Effect.provide(world())))
+
   it.scopedLive("goes in order: the server sees the end, and nothing is left behind", () =>
     Effect.gen(function*() {
       const server = yield* Server
       yield* makeDevice()
       yield* pair()
-      const resources = () =>
-        process.getActiveResourcesInfo().filter((kind) => kind === "Timeout" || kind === "TCPSocketWrap").toSorted()
       yield* Effect.scoped(openOnline())
       const before = resources()
       for (let i = 0; i < 30; i++) yield* Effect.scoped(openOnline())

@@ -68,6 +68,8 @@ export class ControlServer {
   constructor(emulator: EmulatorServer) {
     this.#emulator = emulator
     this.#server = createServer((request, response) => void this.#serve(request, response))
+    // Longer than a client's pool keeps a connection: otherwise a call now and then meets a closed one.
+    this.#server.keepAliveTimeout = 65_000
   }
 
   listen(port: number, host: string): Promise<string> {

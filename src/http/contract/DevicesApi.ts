@@ -16,7 +16,7 @@ const DeviceName = Schema.String.pipe(
 )
 const BrowserName = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(64))
 
-/** A phone's address in the contract's paths: `:deviceId` is checked by {@link AuthorizedForDevice}. */
+/** The device of a path; {@link AuthorizedForDevice} has checked that the caller may use it. */
 export const DevicePath = Schema.Struct({ deviceId: DeviceId })
 
 /** Devices: what can be asked without naming one. */

@@ -13,16 +13,26 @@ export const pathOf = (url: string): string => url.split("?", 1)[0]!.slice(0, 51
 
 /** One line and one figure a request. */
 export const recordAccess = (request: HttpServerRequest.HttpServerRequest, status: number, millis: number): Effect.Effect<void> => {
-  const route = routeOf(request.method, request.url) ?? "unknown"
-  const figure = seconds.pipe(
-    Metric.tagged("method", request.method),
-    Metric.tagged("route", route),
-    Metric.tagged("status", String(status))
-  )
   return Effect.zipRight(
-    Metric.update(figure, millis / 1000),
+    Metric.update(figureOf(request, status), millis / 1000),
     Effect.logInfo("request").pipe(
       Effect.annotateLogs({ method: request.method, path: pathOf(request.url), status, ms: millis })
     )
   )
 }
+
+/** Made once for each endpoint and status: what a client makes up, path or method, is `unknown`. */
+const figureOf = ({ method, url }: HttpServerRequest.HttpServerRequest, status: number) => {
+  const route = routeOf(method, url)
+  const key = route === undefined ? `unknown unknown ${status}` : `${method} ${route} ${status}`
+  const known = figures.get(key)
+  if (known !== undefined) return known
+  const made = seconds.pipe(
+    Metric.tagged("method", route === undefined ? "unknown" : method),
+    Metric.tagged("route", route ?? "unknown"),
+    Metric.tagged("status", String(status))
+  )
+  figures.set(key, made)
+  return made
+}
+const figures = new Map<string, typeof seconds>()

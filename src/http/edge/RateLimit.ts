@@ -61,8 +61,9 @@ const counters = (limit: number, window: Duration.Duration) =>
     return (key: string): Effect.Effect<Allowance> =>
       Effect.gen(function*() {
         const counter = yield* cache.get(key)
-        counter.used += 1
         const now = yield* Clock.currentTimeMillis
+        if (now >= counter.endsAt) Object.assign(counter, { used: 0, endsAt: now + Duration.toMillis(window) })
+        counter.used += 1
         return {
           limit,
           remaining: Math.max(0, limit - counter.used),

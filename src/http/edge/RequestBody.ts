@@ -1,4 +1,4 @@
-import type { HttpServerRequest } from "@effect/platform"
+import { HttpMethod, type HttpServerRequest } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Config, Effect } from "effect"
 import type { IncomingMessage } from "node:http"
@@ -14,6 +14,7 @@ type BodyError = InvalidJson | PayloadTooLarge | UnsupportedMediaType
  * rights have been checked. The platform takes a failed read for a defect, so these errors come back as one.
  */
 export const withJsonBody = (request: HttpServerRequest.HttpServerRequest, limit: number): HttpServerRequest.HttpServerRequest => {
+  if (!HttpMethod.hasBody(request.method)) return request
   const refused = { get: () => new UnsupportedMediaType() }
   return Object.create(request, {
     json: { get: () => json(request, limit) },

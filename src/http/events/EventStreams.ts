@@ -100,9 +100,11 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
 
         const mayGoOn = activeUsers.get(request.userId).pipe(
           Effect.as(true),
-          Effect.catchTag("Unauthorized", () => Effect.succeed(false)),
-          // a database that is away says nothing about the user
-          Effect.catchTag("StorageUnavailable", () => Effect.succeed(true))
+          Effect.catchTags({
+            Unauthorized: () => Effect.succeed(false),
+            // a database that is away says nothing about the user
+            StorageUnavailable: () => Effect.succeed(true)
+          })
         )
 
         const step = (state: State): Effect.Effect<Option.Option<Step>, StorageUnavailable> =>

@@ -28,7 +28,7 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
           }))
         }]),
         // a scrape says what it can: without the database there is no such figure, and `up` is not the place to tell
-        Effect.catchAll(() => Effect.succeed<ReadonlyArray<Family>>([]))
+        Effect.orElseSucceed((): ReadonlyArray<Family> => [])
       )
 
       const ofStreams = Effect.map(hub.subscribers, (value): Family => ({

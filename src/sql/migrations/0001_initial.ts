@@ -166,8 +166,9 @@ export default Effect.gen(function*() {
     // the outbox half: null for what came in or was written on the phone
     `idempotency_key ${key(255)}`,
     `request_hash ${key(64)}`,
-    // priority and send_at are there while the row waits to be sent, null otherwise: the pump reads only what waits
     "priority INTEGER",
+    // device id and due time while the row waits to be sent, null otherwise: a look at the queue meets no history
+    `queue ${key(64)}`,
     "send_at BIGINT",
     // when it was first due: a row that was put off keeps its place in its chat
     "due_at BIGINT",
@@ -179,8 +180,8 @@ export default Effect.gen(function*() {
     "UNIQUE (device_id, idempotency_key)"
   ])
   yield* index("messages_chat", "messages (device_id, chat_key, id)")
-  yield* index("messages_due", "messages (device_id, priority, send_at, id)")
-  yield* index("messages_lane", "messages (device_id, chat_key, send_at)")
+  yield* index("messages_due", "messages (queue, priority, send_at, id)")
+  yield* index("messages_lane", "messages (queue, chat_key)")
   yield* index("messages_user", "messages (user_id, id)")
   yield* index("messages_contact", "messages (contact_id)")
 

@@ -1,17 +1,14 @@
-import { SqlClient } from "@effect/sql"
-import { ConfigProvider, Context, Effect, Layer, Queue, Redacted, Scope } from "effect"
-import { Cipher } from "../../../src/domain/Cipher.ts"
-import { DeviceId } from "../../../src/domain/DeviceId.ts"
+import type { SqlClient } from "@effect/sql"
+import { ConfigProvider, Context, Effect, Layer, Queue } from "effect"
 import type { EmulatorOptions } from "../../../src/emulator/EmulatorOptions.ts"
 import { type EmulatorServer, startEmulator } from "../../../src/emulator/EmulatorServer.ts"
 import { sqlite } from "../../../src/sql/Database.ts"
 import migrate from "../../../src/sql/migrations/0001_initial.ts"
 import { InboundJournal, type JournalEntry } from "../../../src/whatsapp/InboundJournal.ts"
 import { type Connection, type OpenOptions, type SocketEvent, WhatsApp } from "../../../src/whatsapp/WhatsApp.ts"
+import { cipher, deviceId, makeDevice, openOptions, phone } from "./device.ts"
 
-export const phone = "6281234567890"
-export const peer = "6281200000001"
-export const deviceId = DeviceId.make("device-1")
+export * from "./device.ts"
 
 /** The emulated server of a test. */
 export class Server extends Context.Tag("test/Server")<Server, EmulatorServer>() {
@@ -26,8 +23,6 @@ export class Server extends Context.Tag("test/Server")<Server, EmulatorServer>()
 }
 
 export const database = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(sqlite(":memory:")), Layer.orDie)
-export const cipher = Cipher.layer([Redacted.make("a key of thirty-two characters or more")])
-
 const configured = Layer.unwrapEffect(
   Effect.map(Server, (server) =>
     Layer.setConfigProvider(ConfigProvider.fromMap(
@@ -36,37 +31,12 @@ const configured = Layer.unwrapEffect(
 )
 
 /** Emulator, empty database, and our WhatsApp that knows the one and writes into the other. */
-export const world = (options: EmulatorOptions = {}) =>
+export const world = (options: EmulatorOptions = {}, client: Layer.Layer<SqlClient.SqlClient> = database) =>
   Layer.mergeAll(WhatsApp.layer, InboundJournal.layer).pipe(
     Layer.provide(configured),
-    Layer.provideMerge(Layer.mergeAll(Server.layer(options), database, cipher)),
+    Layer.provideMerge(Layer.mergeAll(Server.layer(options), client, cipher)),
     Layer.orDie
   )
-
-export const makeDevice = Effect.fnUntraced(function*(id: DeviceId = deviceId, epoch = 1) {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`INSERT INTO whatsapp_sessions ${
-    sql.insert({
-      device_id: id,
-      user_id: 1,
-      device_name: id,
-      status: "disconnected",
-      since: 0,
-      wanted: "online",
-      owner_epoch: epoch,
-      created_at: 0,
-      updated_at: 0
-    })
-  }`
-})
-
-export const openOptions = (changes: Partial<OpenOptions> = {}): OpenOptions => ({
-  deviceId,
-  epoch: 1,
-  pairing: false,
-  sentPayload: () => Effect.succeedNone,
-  ...changes
-})
 
 /** The next event of this kind; others before it are dropped. */
 export const next = <Tag extends SocketEvent["_tag"]>(connection: Connection, tag: Tag) =>
@@ -105,19 +75,13 @@ export const online = Effect.fnUntraced(function*() {
   return yield* openOnline()
 })
 
-export const closable = Effect.fnUntraced(function*<A, E, R>(open: Effect.Effect<A, E, R>) {
-  const scope = yield* Scope.make()
-  const value = yield* Scope.extend(open, scope)
-  return { value, close: Scope.close(scope, { _tag: "Success" } as never) }
-})
-
 /** What the journal holds as soon as it is enough. */
 export const pendingUntil = (
   connection: Connection,
   enough: (entries: ReadonlyArray<JournalEntry>) => boolean
 ): Effect.Effect<ReadonlyArray<JournalEntry>, never, InboundJournal> =>
   InboundJournal.pipe(
-    Effect.flatMap((journal) => journal.pending(deviceId, 100)),
+    Effect.flatMap((journal) => journal.pending(deviceId, 500)),
     Effect.orDie,
     Effect.flatMap((entries) =>
       enough(entries)

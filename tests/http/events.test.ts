@@ -1,0 +1,268 @@
+import { expect, layer } from "@effect/vitest"
+import { SqlClient } from "@effect/sql"
+import { DateTime, Effect, TestClock } from "effect"
+import { type IncomingMessage, request } from "node:http"
+import type { DeviceId } from "../../src/domain/DeviceId.ts"
+import type { NewEvent } from "../../src/domain/ServiceEvent.ts"
+import { Shutdown } from "../../src/http/Shutdown.ts"
+import { EventLog } from "../../src/sql/EventLog.ts"
+import { Users } from "../../src/sql/Users.ts"
+import { api, ask, baseUrl, httpLayer, makeDevice, makeUser } from "../support/http.ts"
+
+interface Received {
+  readonly id: number | undefined
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly data: any
+}
+
+/** An event stream as a browser reads it. `next` waits for one event; `ended` for the end. */
+const open = (query: string, options: { readonly token?: string; readonly lastEventId?: number } = {}) =>
+  Effect.gen(function*() {
+    const base = yield* baseUrl
+    const state = { text: "", isOver: false, wake: () => {} }
+    const response = yield* Effect.acquireRelease(
+      Effect.async<IncomingMessage>((resume) => {
+        const call = request(`${base}/api/events?${query}`, {
+          agent: false,
+          headers: {
+            ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
+            ...(options.lastEventId !== undefined && { "last-event-id": String(options.lastEventId) })
+          }
+        }, (incoming) => {
+          incoming.setEncoding("utf8").on("data", (chunk: string) => {
+            state.text += chunk
+            state.wake()
+          }).on("close", () => {
+            state.isOver = true
+            state.wake()
+          }).on("error", () => {})
+          resume(Effect.succeed(incoming))
+        })
+        call.on("error", () => {}).end()
+      }),
+      (incoming) => Effect.sync(() => incoming.destroy())
+    )
+    const until = (done: () => boolean): Effect.Effect<void> =>
+      Effect.async<void>((resume) => {
+        state.wake = () => done() && resume(Effect.void)
+        state.wake()
+      })
+    const blocks = () => state.text.split("\n\n").slice(0, -1)
+    let read = 0
+    const next = Effect.gen(function*() {
+      for (;;) {
+        yield* until(() => blocks().length > read || state.isOver)
+        const block = blocks()[read]
+        if (block === undefined) return yield* Effect.dieMessage("the stream has ended")
+        read += 1
+        const data = /^data: (.*)$/m.exec(block)?.[1]
+        if (data === undefined) continue
+        const id = /^id: (\d+)$/m.exec(block)?.[1]
+        return { id: id === undefined ? undefined : Number(id), data: JSON.parse(data) } satisfies Received
+      }
+    })
+    return {
+      response,
+      next,
+      ended: until(() => state.isOver),
+      contains: (part: string) => until(() => state.text.includes(part)),
+      pause: () => response.pause(),
+      resume: () => response.resume()
+    }
+  })
+
+const statusEvent = (deviceId: DeviceId, name: string): Effect.Effect<NewEvent> =>
+  Effect.map(DateTime.now, (since) => ({
+    type: "device-status",
+    deviceId,
+    data: { status: "connecting", reason: null, reasonText: null, since, retryAt: null, restriction: null, phoneNumber: null, deviceName: name }
+  }))
+
+const emit = (deviceId: DeviceId, ...names: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const log = yield* EventLog
+    const events = yield* Effect.forEach(names, (name) => statusEvent(deviceId, name))
+    yield* log.transaction(log.append(events))
+  })
+
+const world = Effect.gen(function*() {
+  const owner = yield* makeUser("user")
+  const device = yield* makeDevice(owner.user)
+  return { ...owner, deviceId: device.deviceId }
+})
+
+layer(httpLayer())("the event stream", (it) => {
+  it.scoped("begins with `connected`, then tells of the caller's devices alone", () =>
+    Effect.gen(function*() {
+      const { deviceId, token } = yield* world
+      const other = yield* world
+      const stream = yield* open("", { token })
+      expect(stream.response.statusCode).toBe(200)
+      expect(stream.response.headers["content-type"]).toBe("text/event-stream; charset=utf-8")
+      const first = yield* stream.next
+      expect(first.data).toMatchObject({ type: "connected" })
+      yield* stream.contains("retry: 3000\n")
+      yield* emit(other.deviceId, "not yours")
+      yield* emit(deviceId, "yours")
+      const event = yield* stream.next
+      expect(event.id).toBe(first.id! + 2)
+      expect(event.data).toEqual({
+        type: "device-status", id: event.id, deviceId, sequence: expect.any(Number), timestamp: expect.stringMatching(/Z$/), version: 1,
+        status: "connecting", reason: null, reasonText: null, since: expect.any(String), retryAt: null, restriction: null,
+        phoneNumber: null, deviceName: "yours", data: expect.objectContaining({ status: "connecting", deviceName: "yours" })
+      })
+    }))
+
+  it.scoped("takes its token from the query too, and no other endpoint does", () =>
+    Effect.gen(function*() {
+      const { token } = yield* world
+      const stream = yield* open(`token=${token}`)
+      expect((yield* stream.next).data.type).toBe("connected")
+      expect((yield* ask("GET", `${api}/devices?token=${token}`)).status).toBe(401)
+      expect((yield* open("token=a.b.c")).response.statusCode).toBe(401)
+    }))
+
+  it.scoped("narrows down to a device and to types; another's device is refused", () =>
+    Effect.gen(function*() {
+      const { deviceId, token, user } = yield* world
+      const second = yield* makeDevice(user)
+      const stranger = yield* world
+      const log = yield* EventLog
+      const byDevice = yield* open(`deviceId=${second.deviceId}`, { token })
+      const byType = yield* open("types=qr-code,pairing-code", { token })
+      yield* byDevice.next
+      yield* byType.next
+      yield* emit(deviceId, "first")
+      yield* emit(second.deviceId, "second")
+      const expiresAt = yield* DateTime.now
+      yield* log.transaction(log.append([{ type: "qr-code", deviceId, data: { qr: "2@x", qrCode: "data:", expiresAt } }]))
+      expect((yield* byDevice.next).data.deviceName).toBe("second")
+      expect((yield* byType.next).data).toMatchObject({ type: "qr-code", qr: "2@x", qrCode: "data:", data: { qr: "2@x" } })
+      expect((yield* ask("GET", `/api/events?deviceId=${stranger.deviceId}`, { token })).status).toBe(403)
+      expect((yield* ask("GET", "/api/events?deviceId=none", { token })).status).toBe(404)
+      expect((yield* ask("GET", "/api/events?types=nonsense", { token })).json.error.details[0].field).toBe("types.0")
+    }))
+
+  it.scoped("an administrator sees everybody's", () =>
+    Effect.gen(function*() {
+      const admin = yield* makeUser("admin")
+      const { deviceId } = yield* world
+      const stream = yield* open("", { token: admin.token })
+      yield* stream.next
+      yield* emit(deviceId, "somebody's")
+      expect((yield* stream.next).data.deviceName).toBe("somebody's")
+    }))
+
+  it.scoped("goes on after the last event without a gap or a double, while events keep coming", () =>
+    Effect.gen(function*() {
+      const { deviceId, token } = yield* world
+      const before = yield* open("", { token })
+      const start = (yield* before.next).id!
+      yield* emit(deviceId, ...Array.from({ length: 700 }, (_, i) => `old-${i}`))
+      const stream = yield* open("lastEventId=1", { token, lastEventId: start })
+      yield* Effect.forEach(Array.from({ length: 50 }, (_, i) => i), (i) => emit(deviceId, `new-${i}`), { discard: true })
+      expect((yield* stream.next).data).toMatchObject({ type: "connected", lastEventId: start })
+      const ids = yield* Effect.replicateEffect(Effect.map(stream.next, ({ id }) => id), 750)
+      expect(ids).toEqual(Array.from({ length: 750 }, (_, i) => start + 1 + i))
+    }))
+
+  it.scoped("says so when events since the last one are no longer kept, or never were", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const log = yield* EventLog
+      const { deviceId, token } = yield* world
+      yield* emit(deviceId, "a", "b", "c")
+      const latest = yield* log.latest
+      yield* sql`DELETE FROM events WHERE id < ${latest - 1}`
+      const stream = yield* open("lastEventId=1", { token })
+      yield* stream.next
+      expect((yield* stream.next).data).toMatchObject({ type: "reset", requested: 1, oldest: latest - 1 })
+      expect((yield* stream.next).data.deviceName).toBe("b")
+      expect((yield* stream.next).id).toBe(latest)
+      const future = yield* open(`lastEventId=${latest + 1000}`, { token })
+      yield* future.next
+      expect((yield* future.next).data).toMatchObject({ type: "reset", lastEventId: latest })
+      yield* emit(deviceId, "d")
+      expect((yield* future.next).id).toBe(latest + 1)
+      const exact = yield* open(`lastEventId=${latest - 2}`, { token })
+      yield* exact.next
+      expect((yield* exact.next).data.deviceName).toBe("b")
+    }))
+
+  it.scoped("beats when nothing happens", () =>
+    Effect.gen(function*() {
+      const { token } = yield* world
+      const stream = yield* open("", { token })
+      yield* stream.next
+      yield* TestClock.adjust("15 seconds").pipe(Effect.zipLeft(Effect.yieldNow()), Effect.repeatN(2))
+      yield* stream.contains("\n\n:\n\n")
+    }))
+
+  it.scoped("of a deactivated user ends within a minute", () =>
+    Effect.gen(function*() {
+      const { token, user } = yield* world
+      const users = yield* Users
+      const stream = yield* open("", { token })
+      yield* stream.next
+      yield* users.update(user.id, { isActive: false })
+      yield* TestClock.adjust("15 seconds").pipe(Effect.zipRight(Effect.promise(() => new Promise(setImmediate))), Effect.repeatN(3))
+      expect((yield* stream.next).data).toMatchObject({ type: "closed", reason: "user_inactive" })
+      yield* stream.ended
+    }))
+})
+
+layer(httpLayer({ JWT_EXPIRES_IN: "20s" }))("an event stream and its token", (it) => {
+  it.scoped("end together, with a last event that says where to go on", () =>
+    Effect.gen(function*() {
+      const { deviceId, token } = yield* world
+      const stream = yield* open("", { token })
+      yield* stream.next
+      yield* emit(deviceId, "last")
+      const last = yield* stream.next
+      yield* TestClock.adjust("10 seconds").pipe(Effect.zipRight(Effect.promise(() => new Promise(setImmediate))), Effect.repeatN(2))
+      expect((yield* stream.next).data).toEqual({ type: "closed", reason: "token_expired", lastEventId: last.id })
+      yield* stream.ended
+    }))
+})
+
+layer(httpLayer({ EVENT_BUFFER: "16" }))("a slow reader", (it) => {
+  it.scoped("is cut, told from where to go on, and misses nothing by that", () =>
+    Effect.gen(function*() {
+      const { deviceId, token } = yield* world
+      const stream = yield* open("", { token })
+      const start = (yield* stream.next).id!
+      stream.pause()
+      const text = "x".repeat(250)
+      yield* Effect.forEach(Array.from({ length: 200 }, (_, i) => i), (i) =>
+        emit(deviceId, ...Array.from({ length: 200 }, (_, j) => `${i}-${j}-${text}`)), { discard: true })
+      stream.resume()
+      let expected = start + 1
+      for (;;) {
+        const { data, id } = yield* stream.next
+        if (data.type === "closed") {
+          expect(data).toEqual({ type: "closed", reason: "too_slow", lastEventId: expected - 1 })
+          break
+        }
+        expect(id).toBe(expected)
+        expected += 1
+      }
+      yield* stream.ended
+      const again = yield* open("", { token, lastEventId: expected - 1 })
+      yield* again.next
+      expect((yield* again.next).id).toBe(expected)
+    }), 60_000)
+})
+
+layer(httpLayer())("at shutdown", (it) => {
+  it.scoped("event streams end at once, and new ones too", () =>
+    Effect.gen(function*() {
+      const { token } = yield* world
+      const stream = yield* open("", { token })
+      const { id } = yield* stream.next
+      yield* Effect.flatMap(Shutdown, ({ begin }) => begin)
+      expect((yield* stream.next).data).toEqual({ type: "closed", reason: "shutdown", lastEventId: id })
+      yield* stream.ended
+      const late = yield* open("", { token })
+      yield* late.ended
+    }))
+})
