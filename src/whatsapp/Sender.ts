@@ -71,7 +71,7 @@ export const makeSender = (options: {
     }
     return Effect.tryPromise({
       try: () => sock.relayMessage(to, message, { messageId, additionalNodes: lastMoment as unknown as Array<BinaryNode> }),
-      catch: (cause) => cause
+      catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
     })
   }
 

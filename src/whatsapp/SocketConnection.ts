@@ -62,7 +62,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     phase = "closed"
     const reason = closeReason(guards.failure() ?? error, now())
     guards.gate.seal(new ClosedBecause(reason))
-    guards.hangUp()
+    void guards.hangUp()
     Deferred.unsafeDone(closed, Effect.succeed(reason))
     // what the socket has told us is durable before anyone opens the next one
     outlet.publish(SocketEvent.Closed({ reason }), store.idle())
@@ -189,6 +189,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     guards.settle()
     if (phase !== "closed") await within(3000, sock.end(undefined))
     finish(undefined)
+    await within(3000, guards.hangUp())
     await within(5000, store.idle())
     await outlet.flushed()
     store.close()

@@ -11,8 +11,8 @@ export interface SocketGuards {
   readonly failure: () => Error | undefined
   /** Lets every open question to the server fail now. */
   readonly settle: () => void
-  /** Sees to it that the TCP connection is gone a second from now. */
-  readonly hangUp: () => void
+  /** Closes, and settles when the TCP connection is gone: a second from now at the latest. */
+  readonly hangUp: () => Promise<void>
   readonly pause: () => void
   readonly resume: () => void
 }
@@ -83,18 +83,19 @@ export const guardSocket = (sock: WASocket, hooks: {
   }
 
   const hangUp = () => {
-    if (raw.readyState === WebSocket.CLOSED) return
+    if (raw.readyState === WebSocket.CLOSED) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(() => raw.terminate(), closeTimeout)
-    raw.once("close", () => clearTimeout(timer))
+    raw.once("close", () => {
+      clearTimeout(timer)
+      resolve()
+    })
+    raw.close()
+    return promise
   }
   ws.close = () => {
     settle()
-    if (raw.readyState === WebSocket.CLOSED) return Promise.resolve()
-    return new Promise<void>((resolve) => {
-      raw.once("close", () => resolve())
-      hangUp()
-      raw.close()
-    })
+    return hangUp()
   }
 
   // a listener of its own would take the refusal from `ws`, which then waits for ever
