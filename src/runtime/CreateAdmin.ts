@@ -1,8 +1,8 @@
 import { Console, Effect, Layer, Option, Redacted, Schema } from "effect"
-import { randomBytes } from "node:crypto"
 import { Email, Password, Username } from "../domain/User.ts"
 import { Accounts } from "../http/auth/Accounts.ts"
 import { readOptions, UsageError } from "./Arguments.ts"
+import { newPassword, usernameOf } from "./NewAdmin.ts"
 import { AccountServices } from "./Services.ts"
 
 const valid = <A, I>(schema: Schema.Schema<A, I>, name: string, value: I) =>
@@ -23,11 +23,3 @@ export const createAdmin = Effect.fnUntraced(function*(args: ReadonlyArray<strin
   yield* Console.log(`Administrator ${username} <${email}> created.`)
   if (Option.isNone(given)) yield* Console.log(`Password: ${password}`)
 })
-
-export const newPassword = () => randomBytes(15).toString("base64url")
-
-/** `budi.s@example.com` → `budi.s`; what a username may not hold is left out. */
-export const usernameOf = (email: string) => {
-  const name = email.slice(0, email.indexOf("@")).replaceAll(/[^A-Za-z0-9._-]/g, "").replace(/^[^A-Za-z0-9]+/, "")
-  return name.length >= 3 ? name.slice(0, 50) : "admin"
-}

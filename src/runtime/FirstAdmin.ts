@@ -1,7 +1,7 @@
 import { Config, Context, Effect, Layer, Option, Redacted } from "effect"
 import { Accounts } from "../http/auth/Accounts.ts"
 import { Users } from "../sql/Users.ts"
-import { newPassword, usernameOf } from "./CreateAdmin.ts"
+import { newPassword, usernameOf } from "./NewAdmin.ts"
 
 /** The administrator made at this start, if there was none; `password` only where it was made here: it is shown once. */
 export class FirstAdmin extends Context.Tag("whatsapp-service/FirstAdmin")<

@@ -125,7 +125,7 @@ export const makeEventLog = Effect.gen(function*() {
       if (outgoing === undefined) {
         yield* Effect.tap(sql.withTransaction(write(events)), () => PubSub.publish(wake, undefined))
       } else if (outgoing.closed) {
-        yield* Effect.dieMessage("events were appended to a transaction that has ended")
+        return yield* Effect.dieMessage("events were appended to a transaction that has ended")
       } else {
         outgoing.events.push(...events)
       }
