@@ -4,7 +4,7 @@ import { Inbound } from "../domain/Inbound.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Messages } from "../sql/Messages.ts"
-import { InboundJournal, type JournalUnreadable } from "../whatsapp/InboundJournal.ts"
+import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { projectedCount } from "./ActorMetrics.ts"
 import { Signals } from "./Signals.ts"
 
@@ -13,7 +13,7 @@ const batch = 100
 /** Turns the journal of a device into rows and events, oldest first, each batch in one transaction. */
 export class Projector extends Context.Tag("whatsapp-service/Projector")<Projector, {
   /** Until the journal is empty; safe to repeat at any time. Returns how many entries it took. */
-  readonly drain: (deviceId: DeviceId) => Effect.Effect<number, StorageUnavailable | JournalUnreadable>
+  readonly drain: (deviceId: DeviceId) => Effect.Effect<number, StorageUnavailable>
 }>() {
   static readonly layer = Layer.effect(
     Projector,

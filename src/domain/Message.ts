@@ -4,8 +4,8 @@ import { DeviceId } from "./DeviceId.ts"
 import { Jid } from "./Jid.ts"
 import { PhoneNumber } from "./PhoneNumber.ts"
 
-/** WhatsApp's id of a message, unique within (chat, sender); ours are `3EB0` + 18 hex digits. */
-export const MessageId = Schema.String.pipe(Schema.pattern(/^[\x21-\x7e]{1,128}$/), Schema.brand("MessageId"))
+/** WhatsApp's id of a message, unique within (chat, sender), chosen by its sender; ours are `3EB0` + 18 hex digits. */
+export const MessageId = Schema.String.pipe(Schema.pattern(/^[\x20-\x7e]{1,128}$/), Schema.brand("MessageId"))
 export type MessageId = typeof MessageId.Type
 
 export const MessageStatus = Schema.Literal("pending", "sent", "delivered", "read", "failed", "cancelled")

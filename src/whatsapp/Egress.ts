@@ -1,6 +1,6 @@
 import { Duration, Redacted } from "effect"
 import { HttpsProxyAgent } from "https-proxy-agent"
-import type { Agent as HttpsAgent } from "node:https"
+import { Agent as HttpsAgent } from "node:https"
 import { SocksProxyAgent } from "socks-proxy-agent"
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici"
 
@@ -13,7 +13,7 @@ export interface Egress {
 
 export const makeEgress = (options: {
   readonly proxyUrl: Redacted.Redacted | undefined
-  /** PEM, for media hosts */
+  /** PEM, for the hosts of a server of our own: its media, and its socket where no proxy stands before it */
   readonly mediaCa: string | undefined
   /** of the connection, the headers, and between two pieces of the body */
   readonly timeout?: Duration.DurationInput
@@ -29,7 +29,7 @@ export const makeEgress = (options: {
     ? new Socks5ProxyAgent(proxy.replace(/^socks[45]?h?:/, "socks5:"), socksOptions(timeouts, tls))
     : new ProxyAgent({ uri: proxy, ...timeouts, requestTls: tls })
   const agent = proxy === undefined
-    ? undefined
+    ? options.mediaCa === undefined ? undefined : new HttpsAgent({ ca: options.mediaCa })
     : proxy.startsWith("socks")
     ? new SocksProxyAgent(proxy)
     : new HttpsProxyAgent(proxy)

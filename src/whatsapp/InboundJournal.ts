@@ -3,7 +3,7 @@ import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import { Cipher } from "../domain/Cipher.ts"
 import type { ContactFact } from "../domain/Contact.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
-import type { Inbound } from "../domain/Inbound.ts"
+import { Inbound } from "../domain/Inbound.ts"
 import { StorageUnavailable } from "../domain/Storage.ts"
 import { type AuthRows, journalPlace, makeAuthRows } from "./AuthRows.ts"
 import { factsOf } from "./InboundFacts.ts"
@@ -15,18 +15,13 @@ export interface JournalEntry {
   readonly fact: Inbound
 }
 
-export class JournalUnreadable extends Schema.TaggedError<JournalUnreadable>()("JournalUnreadable", {
-  deviceId: Schema.String,
-  cause: Schema.Defect
-}) {}
-
 /**
  * What WhatsApp told us and we have acknowledged or are about to. Entries are written in the transaction of the ratchet
  * step that decrypted them; a reader turns them into rows and events and calls `done` in the transaction of those rows.
  */
 export class InboundJournal extends Context.Tag("whatsapp-service/InboundJournal")<InboundJournal, {
-  /** The oldest entries that are not done, in arrival order. */
-  readonly pending: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<JournalEntry>, JournalUnreadable | StorageUnavailable>
+  /** The oldest entries that are not done, in arrival order; `limit` counts entries, of which one may hold several facts. */
+  readonly pending: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<JournalEntry>, StorageUnavailable>
   /** Call within the transaction of what the entries became. The ciphertext hashes stay for 14 days, to know a redelivery. */
   readonly done: (deviceId: DeviceId, ids: ReadonlyArray<number>) => Effect.Effect<void, StorageUnavailable>
   /** Removes what is done and older than 14 days, at most `limit` rows. */
@@ -60,20 +55,30 @@ const make = Effect.gen(function*() {
   })
   const unavailable = { SqlError: (cause: unknown) => new StorageUnavailable({ cause }), ParseError: Effect.die }
 
+  /** What cannot be read must not keep what came after it waiting: it is told, and kept as it is for 14 days. */
+  const read = (deviceId: DeviceId, { digest, id, value }: typeof Row.Type) =>
+    cipher.decrypt(journalPlace(deviceId, digest), value).pipe(
+      Effect.flatMap((bytes) => decodeJournalRecord(Buffer.from(bytes).toString())),
+      Effect.flatMap((record) => Effect.try(() => factsOf(record))),
+      Effect.catchAll((error) =>
+        Effect.logError("An entry of the inbound journal cannot be read", error).pipe(
+          Effect.annotateLogs({ deviceId, journalId: id }),
+          Effect.zipRight(sql`UPDATE inbound_journal SET kind = 'unreadable' WHERE id = ${id}`),
+          Effect.as([Inbound.Internal({ kind: "unreadable" })])
+        )
+      )
+    )
+
   const pending = Effect.fn("InboundJournal.pending")(function*(deviceId: DeviceId, limit: number) {
     const found = yield* selectPending({ deviceId, limit }).pipe(Effect.catchTags(unavailable))
     const entries: Array<JournalEntry> = []
-    for (const { digest, id, value } of found) {
-      const facts = yield* cipher.decrypt(journalPlace(deviceId, digest), value).pipe(
-        Effect.flatMap((bytes) => decodeJournalRecord(Buffer.from(bytes).toString())),
-        Effect.flatMap((record) => Effect.try(() => factsOf(record))),
-        Effect.mapError((cause) => new JournalUnreadable({ deviceId, cause }))
-      )
-      for (const fact of facts) entries.push({ id, fact })
+    for (const row of found) {
+      for (const fact of yield* read(deviceId, row).pipe(Effect.mapError((cause) => new StorageUnavailable({ cause })))) entries.push({ id: row.id, fact })
     }
     const people = entries.flatMap(({ fact }) => (fact._tag === "Internal" ? [] : [fact.origin.peer, fact.origin.participant]))
     const complete = yield* withBothIds(rows, deviceId, people.filter((person) => person !== undefined)).pipe(
-      Effect.catchTag("Undecipherable", (cause) => new JournalUnreadable({ deviceId, cause }))
+      Effect.catchTag("Undecipherable", (error) =>
+        Effect.as(Effect.logError("A LID mapping cannot be read", error), (person: ContactFact) => person))
     )
     return entries.map(({ fact, id }) => ({ id, fact: completed(fact, complete) }))
   })
