@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto"
+import { createCipheriv, createDecipheriv, createHash, createSecretKey, randomBytes } from "node:crypto"
 
 /** The bytes were encrypted under a key we do not have, for another place, or are damaged. */
 export class Undecipherable extends Schema.TaggedError<Undecipherable>()("Undecipherable", {
@@ -20,8 +20,9 @@ export class Cipher extends Context.Tag("whatsapp-service/Cipher")<Cipher, {
   static readonly layer = (keys: readonly [Redacted.Redacted, ...ReadonlyArray<Redacted.Redacted>]) =>
     Layer.sync(Cipher, () => {
       const ring = new Map(keys.map((secret) => {
-        const key = createHash("sha256").update("whatsapp-service at rest\0").update(Redacted.value(secret)).digest()
-        return [createHash("sha256").update(key).digest("hex").slice(0, 8), key] as const
+        const bytes = createHash("sha256").update("whatsapp-service at rest\0").update(Redacted.value(secret)).digest()
+        // a key object once: from bytes Node makes one at each call, which takes longer than the encryption
+        return [createHash("sha256").update(bytes).digest("hex").slice(0, 8), createSecretKey(bytes)] as const
       }))
       const [currentId, current] = ring.entries().next().value!
 
