@@ -27,7 +27,6 @@ export class Bare {
       WA_SOCKET_URL: this.#emulator.url
     })
     await this.#child.ready
-    await this.#child.figures()
   }
 
   /** Connects the phones' devices, linking those that are not linked yet; answers when all are connected. */

@@ -26,7 +26,9 @@ export class Child {
 
   constructor(name: string, file: string, args: ReadonlyArray<string>, environment: Readonly<Record<string, string>>) {
     this.name = name
-    const child = spawn(process.execPath, ["--enable-source-maps", "--expose-gc", "--import", probe, join(root, file), ...args], {
+    // as `npm start` runs what has been built
+    const flags = file.startsWith("dist/") ? ["--enable-source-maps"] : []
+    const child = spawn(process.execPath, [...flags, "--expose-gc", "--import", probe, join(root, file), ...args], {
       cwd: root,
       env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...environment },
       stdio: ["ignore", "pipe", "pipe", "ipc"]
@@ -66,6 +68,12 @@ export class Child {
     return this.#ready.promise
   }
 
+  /** Waits for `ready`, or fails when the process ends before. */
+  async whileAlive(ready: Promise<unknown>): Promise<void> {
+    const ended = this.exited.then((code) => Promise.reject(new Error(`${this.name} has ended (${code}):\n${this.#output}`)))
+    await Promise.race([ready, ended])
+  }
+
   ask(name: string, argument?: unknown): Promise<unknown> {
     if (!this.isRunning) return Promise.reject(new Error(`${this.name} does not run:\n${this.#output}`))
     const id = ++this.#asked
@@ -84,14 +92,14 @@ export class Child {
     return this.exited
   }
 
-  /** Until it uses less than 2 % of a core. */
+  /** Until it uses less than 4 % of a core; not for longer than five seconds. */
   async quiet(): Promise<void> {
     const pause = 250
     let before = (await this.figures()).cpu
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 20; round++) {
       await sleep(pause)
       const { cpu } = await this.figures()
-      if (cpu - before < pause * 0.02) return
+      if (cpu - before < pause * 0.04) return
       before = cpu
     }
   }

@@ -1,6 +1,5 @@
 import { Bare } from "./Bare.ts"
 import type { Emulator } from "./Emulator.ts"
-import type { EventCounter } from "./EventCounter.ts"
 import { Service } from "./Service.ts"
 import { forEach, range } from "./waiting.ts"
 
@@ -22,10 +21,9 @@ export class Conversation {
   readonly ofService: Party
   readonly ofBare: Party
   readonly #deviceId: string
-  readonly #events: EventCounter
   readonly #received = new Map<string, number>()
 
-  private constructor(emulator: Emulator, service: Service, bare: Bare, events: EventCounter, device: {
+  private constructor(emulator: Emulator, service: Service, bare: Bare, device: {
     readonly deviceId: string
     readonly servicePhone: string
     readonly barePhone: string
@@ -34,15 +32,15 @@ export class Conversation {
     this.emulator = emulator
     this.service = service
     this.bare = bare
-    this.#events = events
     this.#deviceId = deviceId
     this.ofService = {
       send: (count) =>
         forEach(range(0, count), clients, (index) => service.send(deviceId, contacts[index % contacts.length]!, `message ${index}`)),
       receive: async (count) => {
-        const all = events.reached("message.received", events.count("message.received") + count)
+        const events = await service.events()
         await this.#write(servicePhone, count)
-        await all
+        await events.reached("message.received", count)
+        events.close()
         for (const index of range(0, count)) {
           const from = contacts[index % contacts.length]!
           this.#received.set(from, (this.#received.get(from) ?? 0) + 1)
@@ -67,7 +65,7 @@ export class Conversation {
     const bare = new Bare(emulator)
     await bare.start()
     await bare.open([barePhone])
-    return new Conversation(emulator, service, bare, await service.events(), { deviceId, servicePhone, barePhone })
+    return new Conversation(emulator, service, bare, { deviceId, servicePhone, barePhone })
   }
 
   /** Sessions both ways, and code that has run often enough to be compiled. */
@@ -91,7 +89,6 @@ export class Conversation {
   }
 
   async end(): Promise<void> {
-    this.#events.close()
     await Promise.all([this.service.remove(), this.bare.remove()])
   }
 

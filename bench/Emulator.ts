@@ -28,12 +28,13 @@ export class Emulator {
 
   static async start(): Promise<Emulator> {
     const emulator = new Emulator(await freePort(), await freePort())
-    await until("the emulator", async () => {
+    const answers = async () => {
       const { noiseRootKey, url } = await emulator.#state()
       emulator.url = url
       emulator.noiseRootKey = noiseRootKey
       return true
-    })
+    }
+    await emulator.child.whileAlive(until("the emulator", answers))
     return emulator
   }
 

@@ -44,7 +44,6 @@ export const table = (rows: ReadonlyArray<Row>): string => {
 
 const cellsOf = (row: Row): ReadonlyArray<string> => {
   const { bare, bound, service, unit } = row
-  const number = (value: number) => value.toFixed(value < 10 ? 2 : 1)
   const range = ({ max, min }: Spread) => max === min ? "" : `${number(min)}–${number(max)}`
   const limit = bound === undefined ? "" : "ratio" in bound ? `≤ ${bound.ratio} × bare` : `≤ ${bound.value} ${unit}`
   const verdict = { true: "holds", false: "MISSES", undefined: "" }[`${holds(row)}`]
@@ -59,3 +58,5 @@ const cellsOf = (row: Row): ReadonlyArray<string> => {
     verdict
   ]
 }
+
+const number = (value: number) => value.toFixed(value < 10 ? 2 : 1)

@@ -61,15 +61,13 @@ export class Service {
   async start(): Promise<void> {
     const child = new Child("service", "dist/main.js", ["serve"], this.#environment)
     this.#child = child
-    const isReady = () => this.#json.ask("GET", "/health/ready").then(() => true)
-    await Promise.race([
-      until("the service", isReady),
-      child.exited.then(() => Promise.reject(new Error(`the service did not start:\n${child.output}`)))
-    ])
-    // loading the program is no delay that anybody waits for
-    await child.figures()
-    const answer = await this.#json.ask("POST", "/api/auth/login", admin) as { readonly data: { readonly token: string } }
-    this.#json.headers = { authorization: `Bearer ${answer.data.token}` }
+    // the first administrator is made when the service is up already
+    const logIn = async () => {
+      const answer = await this.#json.ask("POST", "/api/auth/login", admin) as { readonly data: { readonly token: string } }
+      this.#json.headers = { authorization: `Bearer ${answer.data.token}` }
+      return true
+    }
+    await child.whileAlive(until("the service", () => this.#json.ask("GET", "/health/ready").then(logIn)))
   }
 
   async stop(): Promise<void> {

@@ -76,4 +76,6 @@ Object.assign(answers, {
       if (received >= count) reached()
     })
 })
+// without devices nothing else keeps it alive
+process.channel?.ref()
 process.send?.({ ready: true })

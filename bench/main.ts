@@ -42,4 +42,5 @@ say("medians; 'bare' is Baileys with its keys in memory, without a database\n")
 say(table(rows))
 const missed = rows.filter((row) => holds(row) === false)
 say(missed.length === 0 ? "\nAll bounds hold." : `\n${missed.length} of ${rows.filter(({ bound }) => bound).length} bounds are missed.`)
-process.exitCode = missed.length === 0 ? 0 : 1
+// small counts say nothing about bounds
+process.exitCode = missed.length === 0 || options.quick ? 0 : 1

@@ -5,6 +5,7 @@ export type Part = (typeof parts)[number]
 
 export interface Options {
   readonly only: ReadonlySet<Part>
+  readonly quick: boolean
   readonly mysql: boolean
   readonly profile: boolean
   /** of messages per round, rounds, and devices of the memory and restart measurements */
@@ -37,10 +38,11 @@ export const readOptions = (args: ReadonlyArray<string>): Options => {
   if (unknown !== undefined) throw new Error(`there is no part '${unknown}'`)
   return {
     only: new Set(parts.filter((part) => asked.includes(part))),
+    quick: values.quick,
     mysql: values.mysql,
     profile: values.profile,
     ...(values.quick
-      ? { messages: 100, warmUp: 60, rounds: 3, devices: [4, 8] as const, restarts: 1 }
-      : { messages: 1000, warmUp: 1000, rounds: 5, devices: [50, 200] as const, restarts: 3 })
+      ? { messages: 30, warmUp: 20, rounds: 2, devices: [2, 4] as const, restarts: 1 }
+      : { messages: 400, warmUp: 400, rounds: 5, devices: [50, 200] as const, restarts: 3 })
   }
 }

@@ -38,7 +38,6 @@ interface Resident {
 export const residing = async (options: Options, emulator: Emulator, tell: (line: string) => void): Promise<ReadonlyArray<Row>> => {
   const service = await Service.make(emulator)
   const bare = new Bare(emulator)
-  const phonesOf = (prefix: string) => (count: number) => range(0, count).map((n) => `${prefix}${1000 + n}`)
   const residents: Record<"service" | "bare", Resident> = {
     service: {
       phones: phonesOf("62813000"),
@@ -129,6 +128,8 @@ const reside = async (name: string, resident: Resident, options: Options, emulat
   await resident.stop()
   return { settled, returns }
 }
+
+const phonesOf = (prefix: string) => (count: number) => range(0, count).map((n) => `${prefix}${1000 + n}`)
 
 const allOnline = (phones: ReadonlySet<string>, emulator: Emulator) =>
   until("all devices to be connected", async () => await emulator.online(phones) === phones.size, { within: 300_000 })

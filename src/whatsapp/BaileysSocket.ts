@@ -4,6 +4,7 @@ import { bareJid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import { baileysLogger } from "./BaileysLogger.ts"
 import { ClosedBecause, passkeyRequired } from "./CloseReason.ts"
+import { BoundedCache } from "./BoundedCache.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import { receiptStatus } from "./InboundFacts.ts"
@@ -38,6 +39,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const now = () => clock.unsafeCurrentTimeMillis()
   const stanzas = new WeakMap<Uint8Array, BinaryNode>()
+  const acknowledged = new BoundedCache<true>({ capacity: 1000, ttl: "10 minutes" })
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
   let lastHeard = now()
 
@@ -90,6 +92,9 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
         return noticeMessage(stanza)
       case "CB:receipt":
         return journalReceipt(stanza)
+      case "CB:ack,class:message":
+        if (stanza.attrs["error"] === undefined) acknowledged.set(stanza.attrs["id"] ?? "", true)
+        return undefined
       case "CB:notification":
         if (stanza.attrs["type"] === "passkey_prologue_request" || stanza.attrs["type"] === "crsc_continuation") {
           guards.fail(new ClosedBecause(passkeyRequired))
@@ -119,6 +124,8 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const journalReceipt = (stanza: BinaryNode): Promise<void> | undefined => {
     const { attrs } = stanza
     if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return undefined
+    // that our phone has its copy says no more than the server's ack did
+    if (attrs["type"] === "sender" && acknowledged.get(attrs["id"])) return undefined
     const lists = Array.isArray(stanza.content) ? stanza.content : []
     const items = lists.flatMap(({ content }) => (Array.isArray(content) ? content : []))
     const ids = [...new Set([attrs["id"], ...items.filter(({ tag }) => tag === "item").flatMap((item) => item.attrs["id"] ?? [])])]

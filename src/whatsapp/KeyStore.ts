@@ -10,6 +10,9 @@ import { BoundedCache } from "./BoundedCache.ts"
 export const journalType = "inbound-journal"
 export type JournalSet = Record<string, { readonly kind: string; readonly value: Uint8Array }>
 
+/** Stands for a row that is not there, among serialised values. */
+const absent = ""
+
 const retries = Schedule.exponential("50 millis").pipe(Schedule.union(Schedule.spaced("2 seconds")))
 
 export interface KeyStore {
@@ -44,8 +47,9 @@ export const makeKeyStore = (options: {
   const runPromiseExit = Runtime.runPromiseExit(options.runtime)
   // the serialised form, since callers change what they are given
   const cache = new BoundedCache<string>({ capacity: 256, ttl: Duration.hours(1) })
+  // handed over and not durable yet: what readers must see; a write that fails ends the store and all of this with it
+  const pending = new Map<string, { readonly text: string; readonly write: number }>()
   let failure: Error | undefined
-  let writing = 0
   let writes = 0
   let lane: Promise<unknown> = Promise.resolve()
 
@@ -69,21 +73,26 @@ export const makeKeyStore = (options: {
     throw error
   }
 
-  const commit = async (changes: AuthChanges, after: Promise<unknown>): Promise<void> => {
+  const commit = async (changes: AuthChanges, after: Promise<unknown>, number: number): Promise<void> => {
     await after
     await run(rows.write(deviceId, epoch, changes))
-    for (const { id, type, value } of changes.mutations) {
-      if (value === null) cache.del(`${type}|${id}`)
-      else cache.set(`${type}|${id}`, Buffer.from(value).toString())
+    for (const { id, type } of changes.mutations) {
+      const key = `${type}|${id}`
+      const handed = pending.get(key)
+      if (handed?.write !== number) continue
+      pending.delete(key)
+      cache.set(key, handed.text)
     }
     if (changes.journal.length > 0) options.onJournalled()
   }
 
   const write = (changes: AuthChanges): Promise<void> => {
     if (failure) return Promise.reject(failure)
-    writing++
-    writes++
-    const done = commit(changes, lane).finally(() => writing--)
+    const number = ++writes
+    for (const { id, type, value } of changes.mutations) {
+      pending.set(`${type}|${id}`, { text: value === null ? absent : Buffer.from(value).toString(), write: number })
+    }
+    const done = commit(changes, lane, number)
     lane = done.catch(() => undefined)
     return done
   }
@@ -94,17 +103,18 @@ export const makeKeyStore = (options: {
       const result: { [id: string]: SignalDataTypeMap[T] } = {}
       const missing: Array<string> = []
       for (const id of new Set(ids)) {
-        const text = writing > 0 ? undefined : cache.get(`${type}|${id}`)
+        const text = pending.get(`${type}|${id}`)?.text ?? cache.get(`${type}|${id}`)
         if (text === undefined) missing.push(id)
-        else result[id] = parse(type, text)
+        else if (text !== absent) result[id] = parse(type, text)
       }
       if (missing.length === 0) return result
-      // what is being written now must be seen
       await lane
       const before = writes
-      for (const [id, value] of await run(rows.read(deviceId, type, missing))) {
-        const text = Buffer.from(value).toString()
-        result[id] = parse(type, text)
+      const found = await run(rows.read(deviceId, type, missing))
+      for (const id of missing) {
+        const value = found.get(id)
+        const text = value === undefined ? absent : Buffer.from(value).toString()
+        if (text !== absent) result[id] = parse(type, text)
         if (writes === before) cache.set(`${type}|${id}`, text)
       }
       return result

@@ -70,8 +70,11 @@ export const guardSocket = (sock: WASocket, hooks: {
     if (event === "frame") hooks.heard()
     if (ws.listenerCount(event) === 0) return false
     if (event === "message") {
-      // one after the other: inflating one frame takes longer than reading the next
-      incoming = incoming.then(() => Promise.all(ws.rawListeners(event).map((listener) => call(event, listener as Listener, args)))).then(() => undefined)
+      // one after the other: inflating one frame takes longer than reading the next; and a turn of the event loop between
+      // them, since with a synchronous database a burst would otherwise be handled in one go while everybody else waits
+      incoming = incoming
+        .then(() => Promise.all(ws.rawListeners(event).map((listener) => call(event, listener as Listener, args))))
+        .then(() => new Promise<void>((resolve) => setImmediate(resolve)))
       return true
     }
     if (event === "close") settle()
