@@ -1,5 +1,5 @@
 import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import { DeviceAlreadyPaired, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
+import { type Device, DeviceAlreadyPaired, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
@@ -7,7 +7,9 @@ import { Devices } from "../sql/Devices.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
+import { Projector } from "./Projector.ts"
 import { Signals } from "./Signals.ts"
+import { jitteredPauses } from "./UntilStored.ts"
 
 /** Only a person lifts these, by connecting the device anew; a restart of the service does not. */
 const held: ReadonlySet<DeviceReason | null> = new Set<DeviceReason>(["replaced", "client_refused", "account_locked"])
@@ -17,7 +19,9 @@ const pairingCodeLifetime = { minutes: 3 } as const
 const connectionWithin = "15 seconds"
 const afterDefect = Schedule.exponential("1 second").pipe(
   Schedule.union(Schedule.spaced("1 minute")),
-  Schedule.jittered
+  // a failure long after another one is a first one
+  Schedule.resetAfter("10 minutes"),
+  jitteredPauses
 )
 
 type CommandError = DeviceNotFound | OwnerChanged | StorageUnavailable
@@ -47,6 +51,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
       const devices = yield* Devices
       const deviceLoop = yield* DeviceLoop
       const signals = yield* Signals
+      const projector = yield* Projector
 
       const make = Effect.fnUntraced(function*(deviceId: DeviceId) {
         const loop = yield* FiberHandle.make()
@@ -80,18 +85,36 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
         })
 
         /** WhatsApp is told if it can be; what it does not hear stays in the phone's list of linked devices. */
-        const unlink = Effect.flatMap(
-          SubscriptionRef.get(live),
-          Option.match({
-            onNone: () => Effect.void,
-            onSome: ({ connection }) => connection.logout.pipe(Effect.timeout("5 seconds"), Effect.ignoreLogged)
-          })
-        )
+        const unlink = Effect.gen(function*() {
+          const current = yield* SubscriptionRef.get(live)
+          if (Option.isNone(current) || !(yield* devices.get(deviceId)).isPaired) return
+          yield* current.value.connection.logout.pipe(Effect.timeout("5 seconds"), Effect.ignoreLogged)
+        })
 
-        const remove = Effect.gen(function*() {
+        /** The epoch to forget the device's credentials and journal with. */
+        const end = Effect.gen(function*() {
           yield* Effect.zipRight(unlink, stop)
-          const { epoch } = yield* devices.claim(deviceId)
-          yield* devices.remove(deviceId, epoch)
+          yield* projector.finish(deviceId)
+          return (yield* devices.claim(deviceId)).epoch
+        })
+        const remove = Effect.flatMap(end, (epoch) => devices.remove(deviceId, epoch))
+
+        const disconnect = Effect.gen(function*() {
+          yield* stop
+          const { device, epoch } = yield* devices.claim(deviceId)
+          yield* devices.setState(deviceId, epoch, {
+            status: "disconnected",
+            reason: device.isPaired ? "stopped" : "not_paired",
+            reasonText: null,
+            retryAt: null,
+            restriction: device.restriction
+          })
+        })
+
+        /** Starts what does not run, and what waits; a loop that is at it is left alone. */
+        const startNow = Effect.fnUntraced(function*(device: Device) {
+          const waits = device.retryAt !== null || device.status === "disconnected"
+          if (waits || !(yield* isRunning)) yield* start(true)
         })
 
         const connected = live.changes.pipe(
@@ -105,38 +128,28 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
         const commands: DeviceCommands = {
           connect: Effect.gen(function*() {
             const device = yield* devices.get(deviceId)
-            const waits = device.retryAt !== null || device.status === "disconnected"
-            if (waits || !(yield* isRunning)) yield* start(true)
+            // somebody may have asked for the opposite since
+            if (device.wanted === "online") yield* startNow(device)
           }),
-          disconnect: Effect.gen(function*() {
-            yield* stop
-            const { device, epoch } = yield* devices.claim(deviceId)
-            yield* devices.setState(deviceId, epoch, {
-              status: "disconnected",
-              reason: device.isPaired ? "stopped" : "not_paired",
-              reasonText: null,
-              retryAt: null,
-              restriction: device.restriction
-            })
-          }),
-          wipe: Effect.gen(function*() {
-            yield* Effect.zipRight(unlink, stop)
-            const { epoch } = yield* devices.claim(deviceId)
-            yield* devices.wipe(deviceId, epoch)
-          }),
+          disconnect,
+          wipe: Effect.flatMap(end, (epoch) => devices.wipe(deviceId, epoch)),
           remove,
           reconcile: Effect.gen(function*() {
             const device = yield* devices.get(deviceId)
             if (device.wanted === "deleted") return yield* remove
-            if (device.wanted === "offline") return yield* stop
-            const idle = !(yield* isRunning) && !(yield* Ref.get(gaveUp))
-            if (idle && device.isPaired && !held.has(device.reason)) yield* start(false)
+            if (device.wanted === "offline") return yield* device.status === "disconnected" ? stop : disconnect
+            if ((yield* isRunning) || (yield* Ref.get(gaveUp)) || held.has(device.reason)) return
+            const off = device.status === "disconnected"
+            // an earlier process was told when to come back
+            if (off && device.retryAt !== null && DateTime.lessThan(yield* DateTime.now, device.retryAt)) return
+            // a pairing in which an earlier process ended: it may be complete, and if not the loop says so
+            if (device.isPaired || !off) yield* start(false)
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
           pairingCode: Effect.fnUntraced(function*(phone) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
-            if (!(yield* isRunning)) yield* start(true)
+            yield* startNow(device)
             const { connection, epoch } = yield* connected
             const pairingCode = yield* connection.requestPairingCode(phone).pipe(
               Effect.tapError((error) => Effect.logWarning("No pairing code", error)),

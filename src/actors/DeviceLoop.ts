@@ -7,7 +7,9 @@ import { type DeviceState, Devices } from "../sql/Devices.ts"
 import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
 import { closeCount } from "./ActorMetrics.ts"
 import { DeviceSession, type LiveConnection } from "./DeviceSession.ts"
+import { Projector } from "./Projector.ts"
 import { type NextStep, nextStep, noAttempts } from "./Reconnect.ts"
+import { untilStored } from "./UntilStored.ts"
 
 export interface LoopOptions {
   readonly deviceId: DeviceId
@@ -27,10 +29,15 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
     Effect.gen(function*() {
       const devices = yield* Devices
       const session = yield* DeviceSession
+      const projector = yield* Projector
 
       const run = Effect.fnUntraced(function*({ byPerson, deviceId, live, onConnecting }: LoopOptions) {
         const setState = (epoch: number, state: Partial<DeviceState> & Pick<DeviceState, "status">) =>
-          devices.setState(deviceId, epoch, { reason: null, reasonText: null, retryAt: null, restriction: null, ...state })
+          devices.setState(deviceId, epoch, { ...blank, ...state })
+
+        /** The pairing is worthless, what came over it is not. */
+        const forget = (epoch: number, state: DeviceState) =>
+          Effect.zipRight(projector.finish(deviceId), devices.wipe(deviceId, epoch, state))
 
         /** One socket from claim to close. Claiming fences whatever an earlier socket may still want to write. */
         const generation = Effect.gen(function*() {
@@ -53,7 +60,7 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
           return { closed, stable, epoch, restriction: closed.restriction ?? restriction }
         })
 
-        /** Whether to go on with another socket. */
+        /** Whether to go on with another socket. Not before it is written down: a restart must find what was decided. */
         const settle = Effect.fnUntraced(
           function*(step: NextStep, closed: CloseReason, epoch: number, restriction: Device["restriction"]) {
             const why = { reason: closed.reason, reasonText: closed.text, restriction }
@@ -62,18 +69,19 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
               case "Again":
                 if (step.delay > 0) {
                   const retryAt = DateTime.add(now, { millis: step.delay })
-                  yield* setState(epoch, { status: "connecting", ...why, retryAt })
+                  yield* untilStored(setState(epoch, { status: "connecting", ...why, retryAt }))
                   yield* Effect.sleep(step.delay)
                 }
                 return true
               case "WaitUntil":
-                yield* setState(epoch, { status: "disconnected", ...why, retryAt: step.until })
+                yield* untilStored(setState(epoch, { status: "disconnected", ...why, retryAt: step.until }))
                 yield* Effect.sleep(DateTime.distanceDuration(now, DateTime.max(now, step.until)))
                 return true
-              case "Hold":
-                if (step.forget) yield* devices.wipe(deviceId, epoch)
-                yield* setState(epoch, { status: "disconnected", ...why })
+              case "Hold": {
+                const state: DeviceState = { ...blank, status: "disconnected", ...why }
+                yield* untilStored(step.forget ? forget(epoch, state) : setState(epoch, state))
                 return false
+              }
             }
           }
         )
@@ -93,6 +101,7 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
   )
 }
 
+const blank = { reason: null, reasonText: null, retryAt: null, restriction: null }
 const unreadable: CloseReason = {
   reason: "credentials_unreadable",
   text: "The stored credentials cannot be read: check ENCRYPTION_KEY. Nothing has been overwritten.",

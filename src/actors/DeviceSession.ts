@@ -1,4 +1,4 @@
-import { Context, type DateTime, Deferred, Duration, Effect, Layer, Option, Queue, Ref, Schedule, type Scope, SubscriptionRef } from "effect"
+import { Cause, Context, DateTime, Deferred, Duration, Effect, Layer, Option, Predicate, Queue, Ref, Schedule, type Scope, SubscriptionRef } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Restriction } from "../domain/Device.ts"
 import { qrDataUrl } from "../domain/QrImage.ts"
@@ -7,19 +7,18 @@ import { Contacts } from "../sql/Contacts.ts"
 import { Devices } from "../sql/Devices.ts"
 import { Messages } from "../sql/Messages.ts"
 import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
-import { type Connection, type CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
+import { type Connection, CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { stableAfter } from "./Reconnect.ts"
 import { LoginGate } from "./LoginGate.ts"
 import { OutboxPump } from "./OutboxPump.ts"
 import { Projector } from "./Projector.ts"
+import { storagePauses, untilStored } from "./UntilStored.ts"
 
 const connectWithin = Duration.seconds(45)
 const drainWithin = Duration.seconds(90)
+const gatherFor = Duration.millis(10)
 const probeEvery = Duration.seconds(60)
-const untilStored = Schedule.exponential("200 millis").pipe(
-  Schedule.union(Schedule.spaced("5 seconds")),
-  Schedule.jittered
-)
+const lastRowsWithin = Duration.seconds(5)
 
 export interface SessionOptions {
   readonly deviceId: DeviceId
@@ -61,32 +60,57 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
       const run = Effect.fn("DeviceSession.run")(function*(options: SessionOptions) {
         const { deviceId, epoch } = options
         // what the socket has stored by its end becomes rows although the socket is gone
-        yield* Effect.addFinalizer(() => projector.drain(deviceId).pipe(Effect.timeout("5 seconds"), Effect.ignoreLogged))
+        yield* Effect.addFinalizer(() =>
+          projector.drain(deviceId).pipe(
+            Effect.interruptible,
+            Effect.timeout(lastRowsWithin),
+            Effect.catchAllCause((cause) => Effect.logWarning("The rest of the journal waits for the next socket", cause))
+          )
+        )
 
         const ended = yield* Deferred.make<CloseReason, OwnerChanged | StorageUnavailable>()
-        const settings = yield* devices.settings(deviceId).pipe(Effect.catchTag("DeviceNotFound", Effect.die))
+        const settings = yield* devices.settings(deviceId).pipe(
+          Effect.catchTag("DeviceNotFound", Effect.die),
+          // the proxy's address is encrypted like the credentials, and without it there is no going out
+          Effect.catchSomeDefect((cause) =>
+            Predicate.isTagged(cause, "Undecipherable")
+              ? Option.some(new CredentialsUnreadable({ deviceId, cause }))
+              : Option.none()
+          )
+        )
         const loggedIn = yield* Effect.makeLatch(false)
         const drained = yield* Effect.makeLatch(false)
         const journalled = yield* Queue.sliding<void>(1)
         const stable = yield* Ref.make(false)
+        const online = yield* Ref.make(false)
+        const restriction = yield* Ref.make(options.restriction)
 
         const recycle = (text: string) => Deferred.succeed(ended, lost(text))
 
-        const setConnected = (restriction: Restriction | null) =>
+        const setConnected = Effect.flatMap(restriction, (restriction) =>
           devices.setState(deviceId, epoch, {
             status: "connected",
             reason: null,
             reasonText: null,
             retryAt: null,
             restriction
-          })
+          }))
 
-        const online = Effect.fnUntraced(function*(connection: Connection, pairing: Extract<SocketEvent, { _tag: "Open" }>) {
+        const comeOnline = Effect.fnUntraced(function*(connection: Connection, pairing: Extract<SocketEvent, { _tag: "Open" }>) {
+          const now = yield* DateTime.now
           yield* devices.setPairing(deviceId, epoch, pairing)
-          yield* setConnected(options.restriction)
+          yield* Ref.update(restriction, (told) => lasting(told, now))
+          yield* setConnected
+          yield* Ref.set(online, true)
           yield* loggedIn.open
           yield* Effect.forkScoped(
-            pump.run({ deviceId, epoch, connection, stuck: Effect.asVoid(recycle("Messages go unacknowledged.")) })
+            pump.run({
+              deviceId,
+              epoch,
+              connection,
+              stuck: (text) => Effect.asVoid(recycle(text)),
+              disowned: (error) => Effect.asVoid(Deferred.fail(ended, error))
+            })
           )
           yield* Effect.forkScoped(Effect.delay(Ref.set(stable, true), stableAfter))
           yield* Effect.forkScoped(watchLink(connection))
@@ -98,11 +122,12 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
             yield* loggedIn.open
           }),
           Paired: (pairing) => devices.setPairing(deviceId, epoch, pairing),
-          Open: (pairing) => online(connection, pairing),
+          Open: (pairing) => comeOnline(connection, pairing),
           Drained: () => drained.open,
           Journalled: () => Queue.offer(journalled, undefined),
           Contacts: ({ contacts: facts }) => contacts.upsert(deviceId, facts),
-          Restricted: ({ restriction }) => setConnected(restriction),
+          Restricted: (told) =>
+            Effect.zipRight(Ref.set(restriction, told.restriction), Effect.whenEffect(setConnected, online)),
           Closed: ({ reason }) => Deferred.succeed(ended, reason)
         })
 
@@ -111,7 +136,8 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           return Effect.forever(
             Effect.flatMap(
               Queue.take(connection.events),
-              (event): Effect.Effect<unknown, OwnerChanged | StorageUnavailable, Scope.Scope> => handleNext(event)
+              // each step may be done twice, and none may be left out: contacts for instance are told but once
+              (event) => untilStored<unknown, OwnerChanged, Scope.Scope>(handleNext(event))
             )
           )
         }
@@ -119,10 +145,12 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         const project = Effect.forever(
           Effect.zipRight(
             projector.drain(deviceId).pipe(
-              Effect.tapError((error) => Effect.logWarning("What WhatsApp sent could not be written yet", error)),
-              Effect.retry(untilStored)
+              Effect.sandbox,
+              Effect.tapError((cause) => Effect.logWarning("What WhatsApp sent could not be written yet", cause)),
+              Effect.retry({ schedule: storagePauses, while: (cause) => !Cause.isInterruptedOnly(cause) })
             ),
-            Queue.take(journalled)
+            // a moment for what comes in one go to become one transaction
+            Effect.zipRight(Queue.take(journalled), Effect.sleep(gatherFor))
           )
         )
 
@@ -165,6 +193,13 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
     })
   )
 }
+
+/** What a login leaves of a restriction: whoever is let in is not banned, and what has ended has ended. */
+const lasting = (restriction: Restriction | null, now: DateTime.Utc) =>
+  restriction === null || restriction.kind === "temporary_ban" ||
+    (restriction.until !== null && DateTime.lessThanOrEqualTo(restriction.until, now))
+    ? null
+    : restriction
 
 const lost = (text: string): CloseReason => ({
   reason: "connection_lost",

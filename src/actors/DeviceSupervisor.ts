@@ -19,17 +19,16 @@ export const DeviceSupervisor = Singleton.make(
         (device) =>
           client(entityId(device)).Reconcile().pipe(
             Effect.timeout("1 minute"),
-            Effect.tapErrorCause((cause) => Effect.logWarning("A device could not be reconciled", cause)),
-            Effect.ignore,
+            told("A device could not be reconciled"),
             Effect.annotateLogs({ deviceId: device.deviceId })
           ),
         { concurrency: asked, discard: true }
       )
     })
-    yield* round.pipe(
-      Effect.tapErrorCause((cause) => Effect.logWarning("The devices that are wanted could not be read", cause)),
-      Effect.ignore,
-      Effect.repeat(rounds)
-    )
+    yield* round.pipe(told("The devices that are wanted could not be read"), Effect.repeat(rounds))
   })
 )
+
+/** One device's trouble, whatever it is, keeps neither the others nor the next round from their turn. */
+const told = (text: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.catchAllCause(Effect.asVoid(effect), (cause) => Effect.logWarning(text, cause))

@@ -9,8 +9,8 @@ export const JournalPruner = Layer.scopedDiscard(
   Effect.flatMap(InboundJournal, (journal) =>
     journal.prune(rowsAtOnce).pipe(
       Effect.repeat({ until: (removed) => removed < rowsAtOnce }),
-      Effect.tapErrorCause((cause) => Effect.logWarning("Old journal entries could not be removed", cause)),
-      Effect.ignore,
+      Effect.asVoid,
+      Effect.catchAllCause((cause) => Effect.logWarning("Old journal entries could not be removed", cause)),
       Effect.repeat(hourly),
       Effect.forkScoped
     ))

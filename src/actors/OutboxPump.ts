@@ -1,34 +1,38 @@
-import { Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Predicate, Queue, Schedule } from "effect"
+import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { phoneJid } from "../domain/Jid.ts"
 import type { SendFailure } from "../domain/Message.ts"
-import type { StorageUnavailable } from "../domain/Storage.ts"
+import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { Outbox, type OutboxRow } from "../sql/Outbox.ts"
+import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { encodeText } from "../whatsapp/OutgoingContent.ts"
 import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
 import { sendCount, sendLatency } from "./ActorMetrics.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
+import { storagePauses, untilStored } from "./UntilStored.ts"
 
 /** Chats in flight at once: acks of different chats overlap, within a chat the order is kept. */
 const lanes = 16
 /** After so many attempts a message that nobody acknowledges is `failed`; a late receipt still overrules that. */
 const unacknowledgedLimit = 8
+/** After so many in a row, without a sent message in between, the link is of no use. */
+const unacknowledgedInRow = 2
+const unansweredInRow = 3
+const rememberedNumbers = 10_000
 const lastAcksWithin = Duration.seconds(5)
 const whileInFlight = Duration.seconds(1)
 const whenIdle = Duration.seconds(15)
-const untilStored = Schedule.exponential("200 millis").pipe(
-  Schedule.union(Schedule.spaced("5 seconds")),
-  Schedule.jittered
-)
 
 export interface PumpOptions {
   readonly deviceId: DeviceId
   readonly epoch: number
   readonly connection: Connection
-  /** runs when messages go unacknowledged although the link seems alive */
-  readonly stuck: Effect.Effect<void>
+  /** runs when nothing can be sent although the link seems alive */
+  readonly stuck: (text: string) => Effect.Effect<void>
+  /** runs when another process owns the device */
+  readonly disowned: (error: OwnerChanged) => Effect.Effect<void>
 }
 
 /** Sends what is due on one open connection, for as long as that lives. */
@@ -43,35 +47,62 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const signals = yield* Signals
 
       const postpone = (row: OutboxRow, seconds: number) =>
-        Effect.flatMap(DateTime.now, (now) => persist(outbox.postpone(row, DateTime.add(now, { seconds }))))
+        Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
 
       const fail = (row: OutboxRow, failure: SendFailure) =>
-        Effect.zipRight(persist(outbox.failed(row, failure)), sendCount("failed"))
+        Effect.zipRight(untilStored(outbox.failed(row, failure)), sendCount("failed"))
 
       /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
       const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
         row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
 
-      /** The address to write to; none if WhatsApp does not know the number. */
-      const recipient = Effect.fnUntraced(function*(connection: Connection, deviceId: DeviceId, row: OutboxRow) {
+      /** The address to write to; none if WhatsApp does not know the number. `registered` are numbers that it does know. */
+      const recipient = Effect.fnUntraced(function*(
+        { connection, deviceId }: PumpOptions,
+        registered: Set<string>,
+        row: OutboxRow
+      ) {
         if (row.groupJid !== null) return Option.some(row.groupJid)
         if (row.phone === null) return Option.fromNullable(row.lid)
-        if (row.lid !== null) return Option.some(phoneJid(row.phone))
-        const [found] = yield* connection.lookup([row.phone])
-        if (found === undefined) return Option.none()
-        yield* persist(contacts.upsert(deviceId, [{ ...found, phone: found.phone ?? row.phone }]))
-        return Option.some(phoneJid(found.phone ?? row.phone))
+        if (row.lid !== null || registered.has(row.phone)) return Option.some(phoneJid(row.phone))
+        const found = yield* connection.lookup([row.phone]).pipe(
+          // not every server knows this question; the send asks for the recipient's devices before it writes anything
+          Effect.catchIf(({ cause }) => !(cause instanceof ClosedBecause), () => Effect.succeed([{ phone: row.phone! }]))
+        )
+        const contact = found[0]
+        if (contact === undefined) return Option.none()
+        const phone = contact.phone ?? row.phone
+        yield* untilStored(contacts.upsert(deviceId, [{ ...contact, phone }]))
+        if (registered.size >= rememberedNumbers) registered.clear()
+        registered.add(row.phone)
+        return Option.some(phoneJid(phone))
       })
 
-      const run = Effect.fnUntraced(function*({ connection, deviceId, epoch, stuck }: PumpOptions) {
+      const run = Effect.fnUntraced(function*(options: PumpOptions) {
+        const { connection, deviceId, disowned, epoch, stuck } = options
+        const registered = new Set<string>()
         const wake = yield* signals.outbox(deviceId)
         const fibers = yield* FiberSet.make()
+        const ending = yield* Effect.makeLatch(false)
         // what is on the wire when the connection is to be closed may still get its ack
         yield* Effect.addFinalizer(() =>
-          FiberSet.awaitEmpty(fibers).pipe(Effect.interruptible, Effect.timeout(lastAcksWithin), Effect.ignore)
+          Effect.zipRight(
+            ending.open,
+            FiberSet.awaitEmpty(fibers).pipe(Effect.interruptible, Effect.timeout(lastAcksWithin), Effect.ignore)
+          )
         )
         const busyChats = new Set<string>()
+        /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
+        const movedChats = new Set<string>()
         let unacknowledged = 0
+        let unanswered = 0
+
+        const countUnacknowledged = Effect.suspend(() =>
+          ++unacknowledged < unacknowledgedInRow ? Effect.void : stuck("Messages go unacknowledged.")
+        )
+        const countUnanswered = Effect.suspend(() =>
+          ++unanswered < unansweredInRow ? Effect.void : stuck("WhatsApp does not answer what a message needs to know.")
+        )
 
         const settle = (row: OutboxRow) =>
           Match.type<SendError | QueryFailed>().pipe(
@@ -79,12 +110,12 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
               const { failure, retry } = refusal(code)
               return retry === undefined ? fail(row, failure) : again(row, retry.attempts, retry.seconds, failure)
             }),
-            Match.tag("SendUnacknowledged", () => {
-              unacknowledged += 1
-              const settled = again(row, unacknowledgedLimit, 1, unacknowledgedFailure)
-              return unacknowledged < 2 ? settled : Effect.zipRight(settled, stuck)
-            }),
-            Match.tag("SendNotAttempted", ({ reason }) => {
+            Match.tag("SendUnacknowledged", ({ cause }) =>
+              Effect.zipRight(
+                again(row, unacknowledgedLimit, 1, unacknowledgedFailure),
+                unlessClosed(cause, countUnacknowledged)
+              )),
+            Match.tag("SendNotAttempted", ({ cause, reason }) => {
               switch (reason) {
                 case "no_devices":
                   return again(row, 3, 5, noDevices)
@@ -92,25 +123,28 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
                   return again(row, 3, 5, notEncrypted)
                 // the connection is about to end; the next one takes the row up again
                 case "offline":
-                  return Effect.sleep("1 second")
+                  return Effect.race(Effect.sleep("1 second"), ending.await)
                 case "lookup_failed":
+                  return Effect.zipRight(postpone(row, 3), unlessClosed(cause, countUnanswered))
                 case "storage":
                   return postpone(row, 3)
               }
             }),
-            Match.tag("QueryFailed", () => postpone(row, 3)),
+            Match.tag("QueryFailed", ({ cause }) =>
+              Effect.zipRight(postpone(row, 3), unlessClosed(cause, countUnanswered))),
             Match.exhaustive
           )
 
         const send = Effect.fn("OutboxPump.send")(
           function*(row: OutboxRow) {
-            const to = yield* recipient(connection, deviceId, row)
+            const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
             const payload = row.payload ?? encodeText(row.content)
-            yield* persist(outbox.claim(row, epoch, payload))
+            yield* untilStored(outbox.claim(row, epoch, payload))
             const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))
             unacknowledged = 0
-            yield* persist(outbox.sent(row, ack.at))
+            unanswered = 0
+            yield* untilStored(outbox.sent(row, ack.at))
             yield* Effect.zipRight(sendCount("sent"), sendLatency(took))
           },
           (effect, row) =>
@@ -120,13 +154,22 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
                 SendUnacknowledged: settle(row),
                 SendNotAttempted: settle(row),
                 QueryFailed: settle(row),
-                // another owner sends from now on; this connection is being closed
-                OwnerChanged: () => Effect.never
+                // another owner sends from now on
+                OwnerChanged: (error) => Effect.zipRight(disowned(error), ending.await)
               }),
+              // not at once again: whatever it is, it may have been sent
+              Effect.catchAllDefect((defect) =>
+                Effect.logError("A message could not be handled", defect).pipe(
+                  Effect.zipRight(Effect.race(Effect.sleep("10 seconds"), ending.await)),
+                  Effect.zipRight(again(row, unacknowledgedLimit, 60, unacknowledgedFailure)),
+                  Effect.annotateLogs({ messageId: row.messageId })
+                )
+              ),
               Effect.zipRight(signals.messagesChanged([row.messageId])),
               Effect.ensuring(
                 Effect.suspend(() => {
                   busyChats.delete(row.chatKey)
+                  movedChats.add(row.chatKey)
                   return Queue.offer(wake, undefined)
                 })
               )
@@ -134,17 +177,24 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         )
 
         const launch = Effect.fnUntraced(function*(row: OutboxRow) {
-          if (busyChats.size >= lanes || busyChats.has(row.chatKey)) return
+          if (busyChats.size >= lanes || busyChats.has(row.chatKey) || movedChats.has(row.chatKey)) return
           busyChats.add(row.chatKey)
           yield* FiberSet.run(fibers, send(row))
         })
 
         const pass = Effect.gen(function*() {
+          movedChats.clear()
           yield* Effect.forEach(yield* outbox.due(deviceId, lanes * 2), launch, { discard: true })
           yield* Effect.race(Queue.take(wake), Effect.sleep(busyChats.size > 0 ? whileInFlight : yield* idleTime(deviceId)))
         })
 
-        return yield* Effect.forever(Effect.zipRight(persist(pass), Effect.yieldNow()))
+        const passes = pass.pipe(
+          Effect.sandbox,
+          Effect.tapError((cause) => Effect.logWarning("The outbox cannot be read now", cause)),
+          Effect.retry({ schedule: storagePauses, while: (cause) => !Cause.isInterruptedOnly(cause) }),
+          Effect.orDie
+        )
+        return yield* Effect.forever(Effect.zipRight(passes, Effect.yieldNow()))
       }, Effect.scoped)
 
       const idleTime = Effect.fnUntraced(function*(deviceId: DeviceId) {
@@ -161,12 +211,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
   )
 }
 
-/** What has happened on the wire is written down, however long the database takes; nothing is sent twice for it. */
-const persist = <A, E>(effect: Effect.Effect<A, E | StorageUnavailable>) =>
-  Effect.retry(
-    effect,
-    Schedule.whileInput(untilStored, (error: E | StorageUnavailable) => Predicate.isTagged(error, "StorageUnavailable"))
-  ) as Effect.Effect<A, Exclude<E, StorageUnavailable>>
+/** A socket that closes tells why by itself, and what happens on it then says nothing about the link. */
+const unlessClosed = (cause: unknown, effect: Effect.Effect<void>) =>
+  cause instanceof ClosedBecause ? Effect.void : effect
 
 const failure = (code: SendFailure["code"], text: string): SendFailure => ({ code, text, whatsapp: null })
 const notOnWhatsApp = failure("NOT_ON_WHATSAPP", "This number is not on WhatsApp.")

@@ -1,4 +1,5 @@
 import { Duration, Effect, Layer, Queue } from "effect"
+import type { Device } from "../domain/Device.ts"
 import { isForward, type Message } from "../domain/Message.ts"
 import { Devices } from "../sql/Devices.ts"
 import { Messages } from "../sql/Messages.ts"
@@ -21,8 +22,9 @@ export const OutboxSending = Layer.scoped(
     const client = yield* DeviceEntity.client
     const scope = yield* Effect.scope
 
-    const wake = Effect.fnUntraced(function*(device: Parameters<typeof entityId>[0]) {
-      if (yield* signals.outboxChanged(device.deviceId)) return
+    const wake = Effect.fnUntraced(function*(device: Device) {
+      // also if it is not connected: it may have become so since
+      if ((yield* signals.outboxChanged(device.deviceId)) || !device.isConnected) return
       // not here: its own node looks by itself within seconds should this get lost
       yield* client(entityId(device)).WakeOutbox().pipe(Effect.ignore, Effect.forkIn(scope))
     })
@@ -34,7 +36,7 @@ export const OutboxSending = Layer.scoped(
           const accepted = yield* outbox.accept(input)
           const until = wait.until
           if (!device.isConnected || until === "accepted" || isThere(accepted.message, until)) {
-            if (device.isConnected) yield* wake(device)
+            yield* wake(device)
             return accepted
           }
           const { messageId } = accepted.message

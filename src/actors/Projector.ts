@@ -14,6 +14,8 @@ const batch = 100
 export class Projector extends Context.Tag("whatsapp-service/Projector")<Projector, {
   /** Until the journal is empty; safe to repeat at any time. Returns how many entries it took. */
   readonly drain: (deviceId: DeviceId) => Effect.Effect<number, StorageUnavailable>
+  /** The same for the last time, before the journal is forgotten: what no rows can be made of is told and given up. */
+  readonly finish: (deviceId: DeviceId) => Effect.Effect<void, StorageUnavailable>
 }>() {
   static readonly layer = Layer.effect(
     Projector,
@@ -38,16 +40,23 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
         return entries.length
       })
 
+      const drain = Effect.fn("Projector.drain")(function*(deviceId: DeviceId) {
+        let total = 0
+        let taken = 0
+        do {
+          taken = yield* project(deviceId)
+          total += taken
+        } while (taken === batch)
+        return total
+      })
+
       return Projector.of({
-        drain: Effect.fn("Projector.drain")(function*(deviceId) {
-          let total = 0
-          let taken = 0
-          do {
-            taken = yield* project(deviceId)
-            total += taken
-          } while (taken === batch)
-          return total
-        })
+        drain,
+        finish: (deviceId) =>
+          drain(deviceId).pipe(
+            Effect.catchAllDefect((defect) => Effect.logError("What WhatsApp sent is forgotten unread", defect)),
+            Effect.asVoid
+          )
       })
     })
   )

@@ -25,8 +25,9 @@ const longestDelay = 60_000
 const restartsPerMinute = 3
 
 /**
- * Full jitter: a random delay up to `base · 2^failures`, at most a minute; a base that long is kept as it is. A socket that stayed up for a minute starts the
- * count anew; a restart that WhatsApp asks for is not a failure, unless it asks more than three times a minute.
+ * Full jitter: a random delay up to `base · 2^failures`, at most a minute; a base that long is kept as it is. A socket that
+ * stayed up for a minute starts the count anew; a restart that WhatsApp asks for is not a failure, unless it asks more than
+ * three times a minute.
  */
 export const nextStep = Effect.fnUntraced(function*(attempts: Attempts, closed: CloseReason, stable: boolean) {
   const now = yield* DateTime.now
@@ -54,7 +55,10 @@ export const nextStep = Effect.fnUntraced(function*(attempts: Attempts, closed: 
     case "PairAgain":
       return { attempts: noAttempts, step: NextStep.Hold({ forget: true }) as NextStep }
     case "Yield":
-    case "Stop":
-      return { attempts: noAttempts, step: NextStep.Hold({ forget: false }) as NextStep }
+    case "Stop": {
+      // there are no credentials: what else is left of a pairing would keep the next one from beginning
+      const forget = closed.reason === "not_paired"
+      return { attempts: noAttempts, step: NextStep.Hold({ forget }) as NextStep }
+    }
   }
 })

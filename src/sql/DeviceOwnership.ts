@@ -136,12 +136,12 @@ export const makeDeviceOwnership = Effect.gen(function*() {
         }))
     ),
 
-    wipe: Effect.fn("Devices.wipe")((deviceId: DeviceId, epoch: number) =>
+    wipe: Effect.fn("Devices.wipe")((deviceId: DeviceId, epoch: number, state: DeviceState = notPaired) =>
       asOwner(deviceId, epoch, (device) =>
         Effect.gen(function*() {
           yield* forget(deviceId)
           yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, ...noCodes })
-          yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), notPaired)
+          yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), state)
         }))
     ),
 

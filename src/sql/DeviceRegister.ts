@@ -110,8 +110,8 @@ export const makeDeviceRegister = Effect.gen(function*() {
     countByStatus: sql`SELECT status, COUNT(*) AS count FROM whatsapp_sessions WHERE wanted <> 'deleted'
       GROUP BY status ORDER BY status`.pipe(Effect.flatMap(Schema.decodeUnknown(Counts)), atBoundary),
 
-    wanted: sql`SELECT id, device_id, wanted FROM whatsapp_sessions WHERE wanted IN ('online', 'deleted') ORDER BY id`
-      .pipe(Effect.flatMap(Schema.decodeUnknown(WantedRows)), atBoundary),
+    wanted: sql`SELECT id, device_id, wanted FROM whatsapp_sessions
+      WHERE wanted IN ('online', 'deleted') OR status <> 'disconnected' ORDER BY id`.pipe(Effect.flatMap(Schema.decodeUnknown(WantedRows)), atBoundary),
 
     setWanted: Effect.fn("Devices.setWanted")(function*(deviceId: DeviceId, wanted: Wanted) {
       const now = yield* Clock.currentTimeMillis

@@ -50,7 +50,7 @@ export class Devices extends Context.Tag("whatsapp-service/Devices")<Devices, {
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<Device>, StorageUnavailable>
   readonly countByStatus: Effect.Effect<ReadonlyArray<{ readonly status: DeviceStatus; readonly count: number }>, StorageUnavailable>
-  /** Ids of all devices that are wanted online or deleted, for the supervisor. */
+  /** Ids of all devices that are wanted online or deleted, or whose state is not what is wanted, for the supervisor. */
   readonly wanted: Effect.Effect<ReadonlyArray<{ readonly id: number; readonly deviceId: DeviceId; readonly wanted: Wanted }>, StorageUnavailable>
   readonly setWanted: (deviceId: DeviceId, wanted: Wanted) => Effect.Effect<Device, DeviceNotFound | StorageUnavailable>
   readonly settings: (deviceId: DeviceId) => Effect.Effect<DeviceSettings, DeviceNotFound | StorageUnavailable>
@@ -62,8 +62,8 @@ export class Devices extends Context.Tag("whatsapp-service/Devices")<Devices, {
   readonly showQr: (deviceId: DeviceId, epoch: number, qr: { readonly qr: string; readonly qrCode: string; readonly expiresAt: DateTime.Utc }) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
   readonly showPairingCode: (deviceId: DeviceId, epoch: number, code: { readonly pairingCode: string; readonly phone: PhoneNumber; readonly expiresAt: DateTime.Utc }) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
   readonly setPairing: (deviceId: DeviceId, epoch: number, pairing: Pairing) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
-  /** Forgets the pairing: credentials, keys, journal, phone number. The history stays. */
-  readonly wipe: (deviceId: DeviceId, epoch: number) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
+  /** Forgets the pairing: credentials, keys, journal, phone number. The history stays. The state becomes `state`, without one `not_paired`. */
+  readonly wipe: (deviceId: DeviceId, epoch: number, state?: DeviceState) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
   /** Removes the device with credentials, keys, journal and contacts. Its messages stay with their user. */
   readonly remove: (deviceId: DeviceId, epoch: number) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
 }>() {

@@ -9,7 +9,7 @@ export type CloseAction = Data.TaggedEnum<{
   Backoff: { readonly base: number }
   /** do not reconnect before this time, then try once */
   WaitUntil: { readonly until: DateTime.Utc }
-  /** another socket uses these credentials: one try after a minute if the ownership is still ours, then a person's turn */
+  /** another socket uses these credentials: hold until a person connects, so that the two do not throw each other out for ever */
   Yield: {}
   /** the pairing is over: hold the outbox, keep the history, wait for a new pairing */
   PairAgain: {}

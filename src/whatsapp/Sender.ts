@@ -81,13 +81,14 @@ export const makeSender = (options: {
     yield* preflight(to)
     const ack = yield* Deferred.make<BinaryNode>()
     const ticket: Ticket = { state: "waiting" }
+    const tooLate = new Error("No ack in time")
     waiters.set(messageId, ack)
     const relayed = yield* relay(to, messageId, message, ticket).pipe(
       Effect.zipRight(Deferred.await(ack)),
       // an ack may overtake the end of the relay, which still has to commit
       Effect.raceFirst(Deferred.await(ack)),
       Effect.raceFirst(closedNow),
-      Effect.timeoutFail({ duration: ackTimeout, onTimeout: () => new Error("No ack in time") }),
+      Effect.timeoutFail({ duration: ackTimeout, onTimeout: () => tooLate }),
       Effect.either,
       Effect.ensuring(Effect.sync(() => waiters.get(messageId) === ack && waiters.delete(messageId)))
     )
@@ -96,6 +97,9 @@ export const makeSender = (options: {
       const failure = guards.failure()
       const reason = failure instanceof ClosedBecause && failure.reason.reason === "storage_unavailable"
         ? "storage"
+        // not even written: it still waits for an answer that Baileys needs first
+        : relayed.left === tooLate
+        ? "lookup_failed"
         : options.isOpen()
         ? "encryption_failed"
         : "offline"

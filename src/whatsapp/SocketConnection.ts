@@ -151,7 +151,9 @@ export const connect = Effect.fnUntraced(function*(parts: {
     const query = new USyncQuery().withContactProtocol().withLIDProtocol()
     for (const phone of phones.slice(0, 50)) query.withUser(new USyncUser().withPhone(`+${phone}`))
     const answer = yield* ask("lookup", () => sock.executeUSyncQuery(query))
-    const found = (answer?.list ?? []).filter(({ contact }) => contact === true)
+    // Baileys gives nothing where it was answered nothing, which must not look like "nobody has this number"
+    if (answer === undefined) return yield* new QueryFailed({ query: "lookup", cause: new Error("WhatsApp did not answer") })
+    const found = answer.list.filter(({ contact }) => contact === true)
     return found.flatMap(({ id, lid }) => personOf(id, typeof lid === "string" ? lid : undefined) ?? [])
   })
 

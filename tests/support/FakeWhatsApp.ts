@@ -2,7 +2,8 @@ import { Context, DateTime, Duration, Effect, Layer, Queue } from "effect"
 import type { MessageId } from "../../src/domain/Message.ts"
 import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
 import { InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
-import { type Ack, type Connection, type OpenOptions, QueryFailed, type SendError, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
+import type { StorageUnavailable } from "../../src/domain/Storage.ts"
+import { type Ack, type Connection, type CredentialsUnreadable, type OpenOptions, QueryFailed, type SendError, SendNotAttempted, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 
 export interface FakeSocket {
   readonly options: OpenOptions
@@ -21,6 +22,10 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   answer: (messageId: MessageId, attempt: number) => Effect.Effect<Ack, SendError>
   registered: (phone: string) => boolean
   alive: boolean
+  /** runs before each socket is there */
+  opening: (options: OpenOptions) => Effect.Effect<void, CredentialsUnreadable | StorageUnavailable>
+  /** runs before each look into the journal */
+  reading: Effect.Effect<void, StorageUnavailable>
   readonly journal: Array<JournalEntry>
 }>() {
   static readonly layer = Layer.effectContext(
@@ -32,11 +37,14 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         answer: () => Effect.map(DateTime.now, (at) => ({ at })),
         registered: () => true,
         alive: true,
+        opening: () => Effect.void,
+        reading: Effect.void,
         journal: []
       }
       const attempts = new Map<string, number>()
 
       const open = Effect.fnUntraced(function*(options: OpenOptions) {
+        yield* fake.opening(options)
         const events = yield* Queue.bounded<SocketEvent>(64)
         let isOpen = true
         const socket: FakeSocket = {
@@ -56,7 +64,9 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         const connection: Connection = {
           events,
           send: (to, messageId) =>
-            Effect.suspend(() => {
+            Effect.suspend((): Effect.Effect<Ack, SendError> => {
+              // a send begins with a question too
+              if (!fake.alive) return new SendNotAttempted({ reason: "lookup_failed", cause: new Error("no answer") })
               const attempt = (attempts.get(messageId) ?? 0) + 1
               attempts.set(messageId, attempt)
               socket.sent.push({ to, messageId })
@@ -75,7 +85,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
       })
 
       const journal = InboundJournal.of({
-        pending: (_, limit) => Effect.sync(() => fake.journal.slice(0, limit)),
+        pending: (_, limit) => Effect.suspend(() => Effect.as(fake.reading, fake.journal.slice(0, limit))),
         done: (_, ids) =>
           Effect.sync(() => {
             const done = new Set(ids)

@@ -1,4 +1,4 @@
-import { DateTime, Effect, Layer, Redacted } from "effect"
+import { DateTime, Effect, ExecutionStrategy, Exit, Layer, Redacted, Scope } from "effect"
 import { SqlClient } from "@effect/sql"
 import { Cipher } from "../../src/domain/Cipher.ts"
 import type { Device } from "../../src/domain/Device.ts"
@@ -24,18 +24,30 @@ import { SocketEvent } from "../../src/whatsapp/WhatsApp.ts"
 import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
 const database = Layer.effectDiscard(initial).pipe(Layer.provideMerge(sqlite(":memory:")))
-const storage = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
-  Layer.provideMerge(EventLog.layer),
-  Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
-)
+const storage = (outbox: typeof Outbox.layer) =>
+  Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, outbox).pipe(
+    Layer.provideMerge(EventLog.layer),
+    Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
+  )
 
 /** Devices with everything but WhatsApp and the cluster. */
-export const actorsLayer = DeviceActor.layer.pipe(
-  Layer.provideMerge(DeviceLoop.layer),
-  Layer.provideMerge(DeviceSession.layer),
-  Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
-  Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage))
-)
+export const actorsWith = (outbox: typeof Outbox.layer) =>
+  DeviceActor.layer.pipe(
+    Layer.provideMerge(DeviceLoop.layer),
+    Layer.provideMerge(DeviceSession.layer),
+    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+    Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage(outbox)))
+  )
+export const actorsLayer = actorsWith(Outbox.layer)
+
+/** While it runs, nothing can be written. */
+export const outage = <A, E, R>(during: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.acquireUseRelease(
+      Effect.orDie(sql`PRAGMA query_only = ON`),
+      () => during,
+      () => Effect.orDie(sql`PRAGMA query_only = OFF`)
+    ))
 
 export const phone = (number: string) => number as PhoneNumber
 const owner = 1 as UserId
@@ -48,7 +60,12 @@ export const makeDevice = Effect.fnUntraced(function*(name = "device-1") {
   } ON CONFLICT DO NOTHING`
   const devices = yield* Devices
   const { deviceId } = yield* devices.create({ userId: owner, deviceName: name, deviceId: name as DeviceId })
-  const actor = yield* (yield* DeviceActor).make(deviceId)
+  const { make } = yield* DeviceActor
+  const scope = yield* Effect.scope
+  const firstLife = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+  const actor = yield* Scope.extend(make(deviceId), firstLife)
+  /** The process ends in order, and another one begins. */
+  const restart = Effect.zipRight(Scope.close(firstLife, Exit.void), Scope.extend(make(deviceId), scope))
   const fake = yield* FakeWhatsApp
   const device = devices.get(deviceId)
   /** Fibers woken by a socket's event have run when this returns. */
@@ -74,7 +91,7 @@ export const makeDevice = Effect.fnUntraced(function*(name = "device-1") {
     yield* settle
     return socket
   })
-  return { deviceId, actor, device, connect, online, settle, eventually }
+  return { deviceId, actor, device, connect, online, settle, eventually, restart }
 })
 
 export const stateOf = (device: Device) => ({ status: device.status, reason: device.reason })
