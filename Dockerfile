@@ -19,4 +19,4 @@ EXPOSE 5000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 5000}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # node itself is process 1, so that SIGTERM reaches it and it can close its sockets in order
-CMD ["node", "--enable-source-maps", "dist/main.js", "serve"]
+CMD ["node", "dist/main.js", "serve"]

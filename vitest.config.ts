@@ -1,10 +1,21 @@
 import { defineConfig } from "vitest/config"
 
+const patient = { pool: "forks", testTimeout: 30_000, hookTimeout: 60_000 } as const
+
 export default defineConfig({
   test: {
-    include: ["tests/**/*.test.ts"],
-    pool: "forks",
-    testTimeout: 30_000,
-    hookTimeout: 60_000
+    projects: [
+      // most of a run would be the loading of modules: these files share it
+      {
+        test: {
+          ...patient,
+          name: "service",
+          include: ["tests/{actors,domain,emulator,http,runtime,sql}/**/*.test.ts"],
+          isolate: false
+        }
+      },
+      // these change libraries for the whole process, or are about processes
+      { test: { ...patient, name: "whole", include: ["tests/{e2e,whatsapp}/**/*.test.ts"] } }
+    ]
   }
 })

@@ -26,9 +26,7 @@ export class Child {
 
   constructor(name: string, file: string, args: ReadonlyArray<string>, environment: Readonly<Record<string, string>>) {
     this.name = name
-    // as `npm start` runs what has been built
-    const flags = file.startsWith("dist/") ? ["--enable-source-maps"] : []
-    const child = spawn(process.execPath, [...flags, "--expose-gc", "--import", probe, join(root, file), ...args], {
+    const child = spawn(process.execPath, ["--expose-gc", "--import", probe, join(root, file), ...args], {
       cwd: root,
       env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...environment },
       stdio: ["ignore", "pipe", "pipe", "ipc"]

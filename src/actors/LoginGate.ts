@@ -1,4 +1,5 @@
-import { Config, Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
+import { wholeNumber } from "../domain/Settings.ts"
 
 /**
  * How many sockets of this process may be between opening and logged in at once. Hundreds of handshakes at a time would
@@ -7,12 +8,6 @@ import { Config, Context, Effect, Layer } from "effect"
 export class LoginGate extends Context.Tag("whatsapp-service/LoginGate")<LoginGate, Effect.Semaphore>() {
   static readonly layer = Layer.effect(
     LoginGate,
-    Effect.flatMap(
-      Config.integer("LOGIN_CONCURRENCY").pipe(
-        Config.withDefault(10),
-        Config.validate({ message: "LOGIN_CONCURRENCY must be 1 to 100", validation: (n) => n >= 1 && n <= 100 })
-      ),
-      Effect.makeSemaphore
-    )
+    Effect.flatMap(wholeNumber("LOGIN_CONCURRENCY", { from: 1, to: 100, fallback: 10 }), Effect.makeSemaphore)
   )
 }

@@ -140,7 +140,8 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
             const payload = row.payload ?? encodeText(row.content)
-            yield* untilStored(outbox.claim(row, epoch, payload))
+            // a receipt or a cancellation may have come since the queue was asked
+            if (!(yield* untilStored(outbox.claim(row, epoch, payload)))) return
             const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))
             unacknowledged = 0
             unanswered = 0

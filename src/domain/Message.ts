@@ -72,7 +72,7 @@ export class Message extends Schema.Class<Message>("Message")({
   updatedAt: Schema.DateTimeUtc
 }) {}
 
-/** Text that WhatsApp takes in one message; the bound is ours, see `RELIABILITY` of the protocol's 3-byte frames. */
+/** Text that WhatsApp takes in one message; the bound is ours. */
 export const MessageText = Schema.String.pipe(
   Schema.filter((text) => (text.trim() === "" ? "the text is empty" : undefined)),
   Schema.filter((text) => (Buffer.byteLength(text) > 65_536 ? "the text is longer than 65536 bytes" : undefined))

@@ -1,4 +1,4 @@
-import { Config, Effect, Option, ParseResult, Schema } from "effect"
+import { Config, ConfigError, Effect, Either, Option, ParseResult, Schema } from "effect"
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/min"
 
 /** E.164 digits without the plus sign: country code first, 7 to 15 digits. */
@@ -30,9 +30,14 @@ const asPhoneNumber = (digits: string): Option.Option<PhoneNumber> =>
   isPhoneNumber(digits) ? Option.some(digits) : Option.none()
 
 /** The country whose national numbers (`0812…`) are read as well: its ISO code, such as `ID`. */
-const defaultCountry = Config.option(
+export const defaultCountry = Config.option(
   Config.string("DEFAULT_COUNTRY").pipe(
-    Config.validate({ message: "expected a country's ISO code such as ID", validation: isSupportedCountry })
+    Config.mapOrFail((text) => {
+      const code = text.trim().toUpperCase()
+      return isSupportedCountry(code)
+        ? Either.right(code)
+        : Either.left(ConfigError.InvalidData(["DEFAULT_COUNTRY"], `a country's ISO code such as ID is expected, not '${text}'`))
+    })
   )
 )
 

@@ -1,17 +1,21 @@
 import { HttpApiError, HttpApiSchema, HttpApp, HttpServerResponse } from "@effect/platform"
-import { Effect, Option, ParseResult, Schema } from "effect"
+import { Effect, FiberRef, GlobalValue, Option, ParseResult, Schema } from "effect"
 
 /** The public shape of every answer: `{ success: true, data }`, or `{ success: false, message, error: { code, details? } }`. */
 export const success = <A, I, R>(data: Schema.Schema<A, I, R>, options?: { readonly status?: number }) =>
-  Schema.transform(
+  Schema.transformOrFail(
     Schema.Struct({ success: Schema.Literal(true), data }),
-    Schema.typeSchema(data),
+    // the value is checked once, as it is encoded
+    Schema.Any as Schema.Schema<A>,
     {
       strict: true,
-      decode: (body) => body.data,
-      encode: (value) => ({ success: true as const, data: value })
+      decode: (body) => ParseResult.succeed(body.data),
+      encode: (value) => Effect.as(FiberRef.set(answering, true), { success: true as const, data: value })
     }
   ).annotations(HttpApiSchema.annotations({ status: options?.status ?? 200, description: "Success" }))
+
+/** The request has been understood: what does not fit a schema from now on is a fault of ours. */
+const answering = GlobalValue.globalValue("whatsapp-service/answering", () => FiberRef.unsafeMake(false))
 
 /** `DeviceNotFound` → `DEVICE_NOT_FOUND` */
 export const codeOf = (tag: string): string => tag.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, "_").toUpperCase()
@@ -68,7 +72,9 @@ export const validation: Schema.Schema<HttpApiError.HttpApiDecodeError, unknown>
   {
     strict: true,
     decode: (_input, _options, ast) => ParseResult.fail(new ParseResult.Forbidden(ast, _input, "Only the server makes it")),
-    encode: (_input, _options, _ast, error) => ParseResult.succeed(validationEnvelope(error))
+    encode: (_input, _options, _ast, error) =>
+      Effect.flatMap(FiberRef.get(answering), (ours) =>
+        ours ? Effect.die(error) : Effect.succeed(validationEnvelope(error)))
   }
 ).annotations({
   ...HttpApiSchema.annotations({ status: 400 }),
@@ -106,15 +112,25 @@ const validationEnvelope = (error: HttpApiError.HttpApiDecodeError) => {
     const message = issue.message.replace(/, actual [\s\S]*$/, "").slice(0, 300)
     messages.set(field, (messages.get(field) ?? new Set()).add(message))
   }
-  // of a field that may be left out, that it was not left out is no news
+  // of a field that may be left out or null, that it was not is no news
   const shown = [...messages].flatMap(([field, said]) =>
-    [...said].filter((message) => said.size === 1 || message !== "Expected undefined").map((message) => ({ field, message }))
+    choices([...said].filter((message) => said.size === 1 || !idle.has(message))).map((message) => ({ field, message }))
   ).slice(0, 50)
   return {
     success: false as const,
     message: shown.map(({ field, message }) => `${field}: ${message}`).join("; ").slice(0, 500),
     error: { code: "VALIDATION_ERROR" as const, details: shown }
   }
+}
+
+const idle = new Set(["Expected undefined", "Expected null"])
+
+/** `Expected "a"` and `Expected "b"` → `Expected "a" or "b"` */
+const choices = (messages: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const literals = messages.filter((message) => message.startsWith("Expected \""))
+  return literals.length < 2
+    ? messages
+    : [`Expected ${literals.map((message) => message.slice("Expected ".length)).join(" or ")}`, ...messages.filter((message) => !literals.includes(message))]
 }
 
 /** When to come back, in the answer's header; and, for a fault of ours, its cause in the log. */

@@ -1,5 +1,6 @@
 import { HttpLayerRouter, HttpMiddleware } from "@effect/platform"
 import { Effect, Layer } from "effect"
+import { defaultCountry } from "../domain/PhoneNumber.ts"
 import { Api } from "./Api.ts"
 import { Accounts } from "./auth/Accounts.ts"
 import { ActiveUsers } from "./auth/ActiveUsers.ts"
@@ -52,8 +53,12 @@ const drainFirst = Layer.scopedDiscard(Effect.gen(function*() {
   yield* Effect.addFinalizer(() => Effect.zipRight(shutdown.begin, listener.close))
 }))
 
+// read where a number is decoded; a wrong one is to stop the start, not every request
+const settings = Layer.effectDiscard(defaultCountry)
+
 /** The whole HTTP side. */
 export const layer = drainFirst.pipe(
+  Layer.provide(settings),
   Layer.provideMerge(HttpLayerRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
   Layer.provide(services),
   // spans hold the whole address, and this one may hold a token

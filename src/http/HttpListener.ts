@@ -1,10 +1,10 @@
 import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Config, Context, Duration, Effect, Layer } from "effect"
-import { createServer, type Server } from "node:http"
+import { Config, Context, Duration, Effect, Layer, Schema } from "effect"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { lifetime } from "./Lifetime.ts"
+import { duration, wholeNumber } from "../domain/Settings.ts"
 
 /** The socket on which the server listens. */
 export class Listening extends Context.Tag("whatsapp-service/Listening")<Listening, {
@@ -15,15 +15,36 @@ export class Listening extends Context.Tag("whatsapp-service/Listening")<Listeni
   readonly close: Effect.Effect<void>
 }>() {}
 
+/** `PORT`; 0 lets the system choose one. */
+export const listenPort = wholeNumber("PORT", { from: 0, to: 65_535, fallback: 5000 })
+
+/** `message` is one line for a person. */
+export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
+  host: Schema.String,
+  port: Schema.Int,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    const code = this.cause instanceof Error && "code" in this.cause ? String(this.cause.code) : String(this.cause)
+    return code === "EADDRINUSE"
+      ? `PORT: ${this.port} is taken by another program`
+      : `${code === "EACCES" ? "PORT" : "HOST"}: cannot listen on ${this.host}, port ${this.port}: ${code}`
+  }
+}
+
 /** Listens on `HOST` and `PORT`. */
 export const layer = Layer.merge(
   Layer.scopedContext(Effect.gen(function*() {
     const port = yield* listenPort
     const host = yield* Config.string("HOST").pipe(Config.withDefault("0.0.0.0"))
-    const patience = yield* lifetime("SHUTDOWN_TIMEOUT", "5 seconds")
+    const patience = yield* duration("SHUTDOWN_TIMEOUT", "5 seconds")
     const node = makeServer()
     const closeIdle = idleConnections(node)
-    const server = yield* NodeHttpServer.make(() => node, { port, host })
+    refuseUntilServed(node)
+    const server = yield* Effect.mapError(
+      NodeHttpServer.make(() => node, { port, host }),
+      ({ cause }) => new CannotListen({ host, port, cause })
+    )
     const close = Effect.async<void>((resume) => {
       // Node closes what is idle at this moment; neither what becomes idle later nor what has never asked anything
       const idle = setInterval(closeIdle, 50)
@@ -63,6 +84,18 @@ const refuse = (error: NodeJS.ErrnoException, socket: Duplex) => {
   )
 }
 
+/** Between listening and serving Node would leave a request without any answer. */
+const refuseUntilServed = (server: Server) => {
+  server.on("request", answerStarting)
+  server.on("newListener", (event) => event === "request" && server.off("request", answerStarting))
+}
+
+const answerStarting = (_: IncomingMessage, response: ServerResponse) => {
+  const body = { success: false, message: "The service is starting; try again.", error: { code: "STARTING" } }
+  response.writeHead(503, { "content-type": "application/json", "retry-after": "1", connection: "close" })
+  response.end(JSON.stringify(body))
+}
+
 /** Cuts, each time it is called, the connections on which no request is being answered. */
 const idleConnections = (server: Server) => {
   const answering = new Map<Socket, number>()
@@ -78,9 +111,3 @@ const idleConnections = (server: Server) => {
     for (const [socket, requests] of answering) if (requests === 0) socket.destroySoon()
   }
 }
-
-/** 0 lets the system choose one. */
-const listenPort = Config.integer("PORT").pipe(
-  Config.validate({ message: "a port from 0 to 65535 is expected", validation: (port) => port >= 0 && port <= 65_535 }),
-  Config.withDefault(5000)
-)

@@ -4,7 +4,8 @@ import { createAdmin } from "./CreateAdmin.ts"
 import { demo } from "./Demo.ts"
 import { emulator } from "./EmulatorCommand.ts"
 import { environment, explainConfigError, loadDotEnv } from "./Environment.ts"
-import { Logging } from "./Logging.ts"
+import { UsageError } from "./Arguments.ts"
+import { LogLines, Verbosity } from "./Logging.ts"
 import { migrate } from "./Migrate.ts"
 import { serve } from "./Serve.ts"
 
@@ -20,11 +21,14 @@ Everything else is set by environment variables or a .env file; see .env.example
 
 type Command = (args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, NodeContext.NodeContext>
 
+const withoutArguments = (command: ReturnType<Command>): Command => (args) =>
+  args.length === 0 ? command : new UsageError({ problem: `'${args[0]}' is not understood: this command takes no arguments` })
+
 const commands: Readonly<Record<"serve" | "demo" | "emulator" | "migrate" | "create-admin", Command>> = {
-  serve: () => serve,
-  demo: () => demo,
+  serve: withoutArguments(serve),
+  demo: withoutArguments(demo),
   emulator,
-  migrate: () => migrate,
+  migrate: withoutArguments(migrate),
   "create-admin": createAdmin
 }
 const isCommand = (name: string | undefined): name is keyof typeof commands => name !== undefined && Object.hasOwn(commands, name)
@@ -32,8 +36,8 @@ const isCommand = (name: string | undefined): name is keyof typeof commands => n
 /** Runs one command until it ends or a signal comes; failures are one line, and the exit code says so. */
 export const runCommandLine = (args: ReadonlyArray<string>) => {
   const [name, ...rest] = args
-  if (!isCommand(name)) {
-    const asked = name === undefined || name === "help" || name === "--help" || name === "-h"
+  const asked = name === undefined || name === "help" || args.includes("--help") || args.includes("-h")
+  if (asked || !isCommand(name)) {
     return NodeRuntime.runMain(
       (asked ? Console.log(usage) : Console.error(`There is no command '${name}'.\n\n${usage}`)).pipe(
         Effect.zipRight(asked ? Effect.void : Effect.fail("usage"))
@@ -42,10 +46,13 @@ export const runCommandLine = (args: ReadonlyArray<string>) => {
     )
   }
   return loadDotEnv.pipe(
-    Effect.zipRight(Effect.suspend(() => commands[name](rest))),
+    // what `.env` says is known only now
+    Effect.zipRight(Effect.suspend(() => {
+      const command = Effect.provide(commands[name](rest), Layer.merge(Verbosity, NodeContext.layer))
+      return Effect.withConfigProvider(command, environment())
+    })),
     Effect.tapErrorCause(report),
-    Effect.provide(Layer.mergeAll(Logging, NodeContext.layer)),
-    Effect.withConfigProvider(environment()),
+    Effect.provide(LogLines),
     NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
   )
 }

@@ -1,4 +1,4 @@
-import { Console, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { Console, Effect, Option, Redacted, Schema } from "effect"
 import { Email, Password, Username } from "../domain/User.ts"
 import { Accounts } from "../http/auth/Accounts.ts"
 import { readOptions, UsageError } from "./Arguments.ts"
@@ -18,7 +18,7 @@ export const createAdmin = Effect.fnUntraced(function*(args: ReadonlyArray<strin
   const password = yield* valid(Password, "password", Option.getOrElse(given, newPassword))
   yield* Effect.flatMap(Accounts, (accounts) =>
     accounts.createUser({ email, username, password: Redacted.make(password), role: "admin" })).pipe(
-      Effect.provide(Layer.fresh(AccountServices))
+      Effect.provide(AccountServices)
     )
   yield* Console.log(`Administrator ${username} <${email}> created.`)
   if (Option.isNone(given)) yield* Console.log(`Password: ${password}`)

@@ -3,7 +3,8 @@ import { Config, Console, Effect, Layer, Queue, Schema } from "effect"
 import { type EmulatorServer, startEmulator } from "../emulator/EmulatorServer.ts"
 import { qrTerminal } from "../domain/QrImage.ts"
 import { type DemoEvent, makeDemoClient } from "./DemoClient.ts"
-import { environment, port } from "./Environment.ts"
+import { serviceUrl } from "./Announce.ts"
+import { environment } from "./Environment.ts"
 import { Service } from "./Services.ts"
 
 const admin = { email: "admin@localhost", password: "demo-password" }
@@ -34,11 +35,10 @@ export const demo = Effect.gen(function*() {
     ADMIN_PASSWORD: admin.password,
     WA_SOCKET_URL: emulator.url,
     WA_NOISE_ROOT_KEY: emulator.noiseRootKey,
-    LOG_LEVEL: quiet,
-    LOG_BANNER: "off"
+    LOG_LEVEL: quiet
   })
-  yield* Layer.build(Service).pipe(Effect.withConfigProvider(settings))
-  const url = `http://localhost:${yield* port}`
+  const service = yield* Layer.build(Service).pipe(Effect.withConfigProvider(settings))
+  const url = yield* Effect.provide(serviceUrl, service)
   yield* say(`The service runs on ${url}, docs at ${url}/docs; WhatsApp is the emulator at ${emulator.url}.`)
   yield* scenario(url, emulator)
   yield* Console.log(playground(url))

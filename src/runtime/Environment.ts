@@ -1,14 +1,17 @@
-import { Config, ConfigError, ConfigProvider, Effect } from "effect"
+import { Cause, Config, ConfigError, ConfigProvider, Effect } from "effect"
 import { existsSync } from "node:fs"
 import { loadEnvFile } from "node:process"
 
 /** Reads `.env` of the working folder into the environment, if there is one; what is set already wins. */
-export const loadDotEnv = Effect.sync(() => {
-  if (existsSync(".env")) loadEnvFile(".env")
+export const loadDotEnv = Effect.try({
+  try: () => {
+    if (existsSync(".env")) loadEnvFile(".env")
+  },
+  catch: (error) => ConfigError.SourceUnavailable([".env"], `cannot be read: ${String(error)}`, Cause.empty)
 })
 
 export const dataDir = Config.nonEmptyString("DATA_DIR").pipe(Config.withDefault("./data"))
-export const isProduction = Config.string("NODE_ENV").pipe(
+export const isProduction = Config.literal("production", "development", "test")("NODE_ENV").pipe(
   Config.withDefault("development"),
   Config.map((environment) => environment === "production")
 )
@@ -37,8 +40,3 @@ export const explainConfigError = (error: ConfigError.ConfigError): string =>
 const nameOf = (path: ReadonlyArray<string>) => [...new Set(path)].join(".")
 const about = (path: ReadonlyArray<string>, message: string) =>
   message.startsWith(nameOf(path)) ? message : `${nameOf(path)}: ${message}`
-
-export const port = Config.integer("PORT").pipe(
-  Config.withDefault(5000),
-  Config.validate({ message: "expected a port from 0 to 65535", validation: (n) => n >= 0 && n <= 65_535 })
-)

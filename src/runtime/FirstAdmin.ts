@@ -1,24 +1,39 @@
-import { Config, Context, Effect, Layer, Option, Redacted } from "effect"
+import { Config, ConfigError, Console, Effect, Either, Layer, Option, Redacted, Schema } from "effect"
+import { Email, Password } from "../domain/User.ts"
 import { Accounts } from "../http/auth/Accounts.ts"
 import { Users } from "../sql/Users.ts"
 import { newPassword, usernameOf } from "./NewAdmin.ts"
 
-/** The administrator made at this start, if there was none; `password` only where it was made here: it is shown once. */
-export class FirstAdmin extends Context.Tag("whatsapp-service/FirstAdmin")<
-  FirstAdmin,
-  Option.Option<{ readonly email: string; readonly password: string | undefined }>
->() {
-  static readonly layer = Layer.effect(
-    FirstAdmin,
-    Effect.gen(function*() {
-      const users = yield* Users
-      if (yield* users.hasAdmin) return Option.none()
-      const email = yield* Config.nonEmptyString("ADMIN_EMAIL").pipe(Config.withDefault("admin@localhost"))
-      const given = yield* Config.option(Config.redacted("ADMIN_PASSWORD"))
-      const password = Option.getOrElse(given, () => Redacted.make(newPassword()))
-      const accounts = yield* Accounts
-      yield* accounts.createUser({ email, username: usernameOf(email), password, role: "admin" })
-      return Option.some({ email, password: Option.isNone(given) ? Redacted.value(password) : undefined })
-    })
+const email = Config.string("ADMIN_EMAIL").pipe(
+  Config.withDefault("admin@localhost"),
+  Config.mapOrFail((text) =>
+    Schema.is(Email)(text) ? Either.right(text) : Either.left(ConfigError.InvalidData(["ADMIN_EMAIL"], "an e-mail address is expected"))
   )
-}
+)
+const password = Config.option(
+  Config.redacted("ADMIN_PASSWORD").pipe(
+    Config.mapOrFail((secret) =>
+      Schema.is(Password)(Redacted.value(secret))
+        ? Either.right(secret)
+        : Either.left(ConfigError.InvalidData(["ADMIN_PASSWORD"], "8 to 256 characters are expected"))
+    )
+  )
+)
+
+/**
+ * Makes an administrator where there is none. A password that is made here is shown at once: whatever becomes of the rest of
+ * the start, it is not shown again.
+ */
+export const FirstAdmin = Layer.effectDiscard(
+  Effect.gen(function*() {
+    const users = yield* Users
+    const accounts = yield* Accounts
+    const address = yield* email
+    const given = yield* password
+    if (yield* users.hasAdmin) return
+    const chosen = Option.getOrElse(given, () => Redacted.make(newPassword()))
+    yield* accounts.createUser({ email: address, username: usernameOf(address), password: chosen, role: "admin" })
+    if (Option.isSome(given)) return
+    yield* Console.log(`First administrator: ${address}\nPassword (shown only now): ${Redacted.value(chosen)}`)
+  })
+)

@@ -23,16 +23,19 @@ const lineOf = ({ annotations, cause, message }: Logger.Logger.Options<unknown>)
   cause: Cause.isEmpty(cause) ? undefined : redactText(Cause.pretty(cause, { renderErrorCause: true }))
 })
 
-const jsonLogger = Logger.make((options) => {
+/** A JSON object; it stays one however long its parts are, and an annotation cannot take the place of what it always has. */
+export const jsonLine = (options: Logger.Logger.Options<unknown>): string => {
   const { annotations, cause, message } = lineOf(options)
-  const line = JSON.stringify({
-    ...Object.fromEntries(annotations),
-    time: options.date.toISOString(),
-    level: options.logLevel.label,
-    message,
+  const head = { time: options.date.toISOString(), level: options.logLevel.label, message: cut(message) }
+  return JSON.stringify({
+    ...head,
+    ...Object.fromEntries(annotations.map(([name, value]) => [name, typeof value === "string" ? cut(value) : value])),
+    ...head,
     ...(cause === undefined ? {} : { cause: cut(cause) })
   })
-  process.stdout.write(`${cut(line)}\n`)
+}
+const jsonLogger = Logger.make((options) => {
+  process.stdout.write(`${jsonLine(options)}\n`)
 })
 
 const colours: Record<string, string> = { ERROR: "31", FATAL: "31", WARN: "33", INFO: "32", DEBUG: "34", TRACE: "90" }
@@ -46,13 +49,10 @@ const prettyLogger = Logger.make((options) => {
   process.stdout.write(`${cut(head)}${cause === undefined ? "" : `\n${cut(cause)}`}\n`)
 })
 
-const level = Config.logLevel("LOG_LEVEL").pipe(Config.withDefault(LogLevel.Info))
-
 /** Lines for people on a terminal, a JSON object a line otherwise; both redacted and of bounded length. */
-export const Logging = Layer.unwrapEffect(
-  Effect.map(level, (minimum) =>
-    Layer.merge(
-      Logger.replace(Logger.defaultLogger, process.stdout.isTTY ? prettyLogger : jsonLogger),
-      Logger.minimumLogLevel(minimum)
-    ))
+export const LogLines = Logger.replace(Logger.defaultLogger, process.stdout.isTTY ? prettyLogger : jsonLogger)
+
+/** `LOG_LEVEL` */
+export const Verbosity = Layer.unwrapEffect(
+  Effect.map(Config.logLevel("LOG_LEVEL").pipe(Config.withDefault(LogLevel.Info)), Logger.minimumLogLevel)
 )

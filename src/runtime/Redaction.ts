@@ -12,12 +12,19 @@ const patterns: ReadonlyArray<readonly [RegExp, string]> = [
 export const redactText = (text: string): string =>
   patterns.reduce((clean, [pattern, instead]) => clean.replaceAll(pattern, instead), text)
 
+/** What happened and why: drivers and our own errors put the reason inside. */
+const reasons = (error: Error, depth = 0): ReadonlyArray<string> => [
+  ...(depth === 0 ? [error.name] : []),
+  ...(error.message === "" ? [] : [error.message]),
+  ...(error.cause instanceof Error && depth < 4 ? reasons(error.cause, depth + 1) : [])
+]
+
 /** The same for a value in its depth; fields whose names say that they are secret lose their values. */
 export const redactValue = (value: unknown, depth = 0): unknown => {
   if (typeof value === "string") return redactText(value)
   if (typeof value !== "object" || value === null) return value
   if (value instanceof Uint8Array) return `[${value.length} bytes]`
-  if (value instanceof Error) return redactText(`${value.name}: ${value.message}`)
+  if (value instanceof Error) return redactText(reasons(value).join(": "))
   if (depth >= 4) return "[…]"
   if (Array.isArray(value)) return value.slice(0, 20).map((item) => redactValue(item, depth + 1))
   return Object.fromEntries(

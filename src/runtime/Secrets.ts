@@ -1,5 +1,5 @@
 import { FileSystem, Path } from "@effect/platform"
-import { Config, ConfigError, Effect, Option, Redacted, Schema } from "effect"
+import { Cause, Config, ConfigError, Effect, Option, Redacted, Schema } from "effect"
 import { randomBytes } from "node:crypto"
 import { dataDir, isProduction } from "./Environment.ts"
 
@@ -31,7 +31,8 @@ export const loadSecrets: Effect.Effect<Secrets, ConfigError.ConfigError, FileSy
       ))
     const previous = yield* Config.redacted("ENCRYPTION_KEY_PREVIOUS").pipe(
       Config.map((list) => Redacted.value(list).split(",").map((key) => Redacted.make(key.trim()))),
-      Config.withDefault([] as ReadonlyArray<Redacted.Redacted>)
+      Config.withDefault([] as ReadonlyArray<Redacted.Redacted>),
+      Effect.flatMap(Effect.forEach((key) => longEnough("ENCRYPTION_KEY_PREVIOUS", key)))
     )
     const missing = given.filter(([, secret]) => Option.isNone(secret)).map(([name]) => name)
     if (missing.length > 0 && (yield* isProduction)) {
@@ -57,11 +58,16 @@ const keptSecrets = Effect.fnUntraced(function*(wanted: ReadonlyArray<SecretName
   const folder = yield* dataDir
   const file = path.join(folder, "secrets.json")
   const unreadable = (cause: unknown) =>
-    ConfigError.SourceUnavailable(["DATA_DIR"], `${file} cannot be read or written: ${String(cause)}`, cause as never)
+    ConfigError.SourceUnavailable(["DATA_DIR"], `${file} cannot be read or written: ${String(cause)}`, Cause.empty)
+  // what the decoder says of it shows what is in it
+  const damaged = ConfigError.SourceUnavailable(["DATA_DIR"], `${file} is damaged: a JSON object of texts is expected`, Cause.empty)
 
   yield* Effect.mapError(files.makeDirectory(folder, { recursive: true, mode: 0o700 }), unreadable)
   const kept = (yield* Effect.mapError(files.exists(file), unreadable))
-    ? yield* files.readFileString(file).pipe(Effect.flatMap(Schema.decode(SecretFile)), Effect.mapError(unreadable))
+    ? yield* files.readFileString(file).pipe(
+      Effect.mapError(unreadable),
+      Effect.flatMap((text) => Effect.mapError(Schema.decode(SecretFile)(text), () => damaged))
+    )
     : {}
   const missing = wanted.filter((name) => kept[name] === undefined)
   if (missing.length === 0) return kept

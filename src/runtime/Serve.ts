@@ -1,4 +1,5 @@
 import { Effect, Layer } from "effect"
+import { announce } from "./Announce.ts"
 import { Service } from "./Services.ts"
 
 /** A stop that takes longer than this is ended by force: something hangs, and the next start takes up what it left. */
@@ -13,5 +14,6 @@ const endByForce = () => {
 /** Runs until a signal comes, then stops in order. */
 export const serve = Effect.zipRight(
   Effect.sync(() => process.once("SIGTERM", endByForce).once("SIGINT", endByForce)),
-  Layer.launch(Service)
+  // nobody collects the spans, and making them costs a tenth of a message
+  Effect.withTracerEnabled(Layer.launch(Layer.provide(Layer.effectDiscard(announce), Service)), false)
 )

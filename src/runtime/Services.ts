@@ -28,8 +28,6 @@ import { RefreshTokens } from "../sql/RefreshTokens.ts"
 import { Users } from "../sql/Users.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
-import { announce } from "./Announce.ts"
-
 import { FirstAdmin } from "./FirstAdmin.ts"
 import { ProcessGuards } from "./ProcessGuards.ts"
 import { Runner } from "./Runner.ts"
@@ -60,10 +58,9 @@ const DeviceActors = Layer.mergeAll(ClusteredDevices, OutboxSending, DeviceEntit
 )
 
 /** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
-export const Service = Layer.effectDiscard(announce).pipe(
-  Layer.provide(HttpApp.layer),
-  Layer.provide(HttpListener.layer),
-  Layer.provide(FirstAdmin.layer),
+export const Service = HttpApp.layer.pipe(
+  Layer.provideMerge(HttpListener.layer),
+  Layer.provide(FirstAdmin),
   Layer.provide(JournalPruner),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),
@@ -75,7 +72,6 @@ export const Service = Layer.effectDiscard(announce).pipe(
 
 /** What the command line needs to make users. */
 export const AccountServices = HttpApp.accounts.pipe(
-  Layer.provide(Layer.merge(Users.layer, LoginThrottle.layer)),
+  Layer.provide(Layer.mergeAll(Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
   Layer.provide(UpToDateDatabase)
 )
-

@@ -14,7 +14,7 @@ export const atBoundary = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return Effect.fail(error as Exclude<E, Internal>)
   })
 
-const conflictPause = Schedule.exponential("10 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(5)))
+const conflictPause = Schedule.exponential("10 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(7)))
 
 /**
  * Tries again what lost against another transaction. Only for a whole transaction that touches nothing but the database:

@@ -2,10 +2,11 @@ import { Reactivity } from "@effect/experimental"
 import { SqlClient } from "@effect/sql"
 import { MysqlClient } from "@effect/sql-mysql2"
 import { SqliteClient } from "@effect/sql-sqlite-node"
-import { Config, Duration, Effect, Layer, Option, type Redacted, Schema, String } from "effect"
+import { Duration, Effect, Layer, Option, type Redacted, Schema, String } from "effect"
 import { mkdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { dirname } from "node:path"
+import { duration, wholeNumber } from "../domain/Settings.ts"
 import { autoCreate, type DatabaseTarget, databaseTarget } from "./DatabaseTarget.ts"
 import { codeOf } from "./Dialect.ts"
 import { makeWithTransaction } from "./Transaction.ts"
@@ -61,7 +62,8 @@ export const sqlite = (filename: string, variable = "DATA_DIR") =>
       const client = yield* SqliteClient.make({ filename, ...names })
       // the driver's own default in WAL mode may lose the last commits in a power cut
       yield* client.unsafe("PRAGMA synchronous = FULL")
-      yield* client.unsafe("PRAGMA busy_timeout = 2000")
+      // short: the driver waits on the event loop's time; longer locks are waited for between the tries of a transaction
+      yield* client.unsafe("PRAGMA busy_timeout = 100")
       // the write lock at once: a transaction that begins as a reader cannot wait for it, it fails
       return withTransactions(client, "BEGIN IMMEDIATE")
     }).pipe(
@@ -133,13 +135,8 @@ const unknownDatabase = 1049
 const open = (target: DatabaseTarget) =>
   target._tag === "Sqlite" ? sqlite(target.filename, target.variable) : Layer.unwrapEffect(
     Effect.gen(function*() {
-      const poolSize = yield* Config.integer("DB_POOL_SIZE").pipe(
-        Config.withDefault(10),
-        Config.validate({ message: "DB_POOL_SIZE is a number from 2 to 200", validation: (n) => n >= 2 && n <= 200 })
-      )
-      const statementTimeout = yield* Config.duration("DB_STATEMENT_TIMEOUT").pipe(
-        Config.withDefault(Duration.seconds(15))
-      )
+      const poolSize = yield* wholeNumber("DB_POOL_SIZE", { from: 2, to: 200, fallback: 10 })
+      const statementTimeout = yield* duration("DB_STATEMENT_TIMEOUT", "15 seconds")
       const make = (yield* autoCreate) ? mysqlOrNew : mysql
       return make({ ...target, poolSize, statementTimeout }, target.variable)
     })

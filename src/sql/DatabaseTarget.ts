@@ -83,7 +83,7 @@ const fromParts = Effect.fnUntraced(function*(host: string) {
     user: Option.getOrElse(yield* optional("DB_USER"), () => "root"),
     password: Option.getOrUndefined(Option.map(yield* optional("DB_PASSWORD"), Redacted.make)),
     database: database.value,
-    tls: Option.contains(yield* optional("DB_SSL"), "true"),
+    tls: yield* Config.boolean("DB_SSL").pipe(Config.withDefault(false)),
     variable: "DB_HOST"
   })
 })

@@ -4,6 +4,7 @@ import { DeviceId } from "../domain/DeviceId.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { UserId } from "../domain/User.ts"
 import { makeDialect } from "./Dialect.ts"
+import { OpenTransaction } from "./OpenTransaction.ts"
 
 export const LockedDevice = Schema.Struct({
   id: Schema.Int,
@@ -26,20 +27,21 @@ export const makeDeviceLock = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
   const columns = sql.literal("id, device_id, user_id, phone_number, owner_epoch, wanted, last_seen")
-  const first = Effect.map((rows: ReadonlyArray<LockedDevice>) => Option.fromNullable(rows[0]))
+  const only = Effect.fnUntraced(function*(rows: ReadonlyArray<unknown>) {
+    const [device] = yield* decode(rows)
+    if (device !== undefined) (yield* OpenTransaction)?.owners.set(device.deviceId, device.userId)
+    return Option.fromNullable(device)
+  })
 
   return {
     byId: (deviceId: DeviceId) =>
-      sql`SELECT ${columns} FROM whatsapp_sessions WHERE device_id = ${deviceId} ${dialect.forUpdate}`.pipe(
-        Effect.flatMap(decode),
-        first
-      ),
+      Effect.flatMap(sql`SELECT ${columns} FROM whatsapp_sessions WHERE device_id = ${deviceId} ${dialect.forUpdate}`, only),
     /** The device that a message belongs to. */
     ofMessage: (id: number) =>
-      sql`SELECT ${columns} FROM whatsapp_sessions
-        WHERE device_id = (SELECT m.device_id FROM messages m WHERE m.id = ${id}) ${dialect.forUpdate}`.pipe(
-          Effect.flatMap(decode),
-          first
-        )
+      Effect.flatMap(
+        sql`SELECT ${columns} FROM whatsapp_sessions
+          WHERE device_id = (SELECT m.device_id FROM messages m WHERE m.id = ${id}) ${dialect.forUpdate}`,
+        only
+      )
   }
 })

@@ -1,21 +1,17 @@
 import { SqlClient } from "@effect/sql"
-import { Clock, Context, Effect, Exit, type ParseResult, PubSub, Schema, Stream } from "effect"
+import { Clock, Effect, Exit, type ParseResult, PubSub, Schema, Stream } from "effect"
 import { DeviceId } from "../domain/DeviceId.ts"
 import { EventId, EventType, eventTypes, type NewEvent, ServiceEvent } from "../domain/ServiceEvent.ts"
 import { UserId } from "../domain/User.ts"
 import { atBoundary } from "./Boundary.ts"
 import { makeDialect } from "./Dialect.ts"
 import type { EventFilter } from "./EventLog.ts"
+import { OpenTransaction } from "./OpenTransaction.ts"
 
 /** The version of all payload schemas in `domain/ServiceEvent.ts`. */
 const version = 1
 const mostAtOnce = 1000
 const otherProcesses = "1 second"
-
-/** Events of the open transaction, to be written as its last step. */
-class Outgoing extends Context.Reference<Outgoing>()("whatsapp-service/EventLog/Outgoing", {
-  defaultValue: (): { readonly events: Array<NewEvent>; closed: boolean } | undefined => undefined
-}) {}
 
 const EventRow = Schema.Struct({
   id: EventId,
@@ -42,14 +38,13 @@ export const makeEventLog = Effect.gen(function*() {
   const dialect = yield* makeDialect
   const wake = yield* PubSub.sliding<void>(1)
 
-  const writeFor = Effect.fnUntraced(function*(deviceId: DeviceId, count: number) {
-    const last = yield* dialect.advance("whatsapp_sessions", "event_sequence", count, sql`device_id = ${deviceId}`)
+  const ownerOf = Effect.fnUntraced(function*(deviceId: DeviceId) {
     const rows = yield* sql`SELECT user_id FROM whatsapp_sessions WHERE device_id = ${deviceId}`
-    const [{ userId }] = yield* Schema.decodeUnknown(SessionRow)(rows)
-    return { userId, first: last - count + 1 }
+    const [{ userId }] = yield* decodeSession(rows)
+    return userId
   })
 
-  const write = Effect.fnUntraced(function*(events: ReadonlyArray<NewEvent>) {
+  const write = Effect.fnUntraced(function*(events: ReadonlyArray<NewEvent>, owners: ReadonlyMap<DeviceId, UserId>) {
     if (events.length === 0) return
     const timestamp = yield* Clock.currentTimeMillis
     const encoded = yield* Effect.forEach(events, encode)
@@ -57,8 +52,8 @@ export const makeEventLog = Effect.gen(function*() {
     // in one order, so that transactions over several devices do not deadlock here; the counter's row last of all
     for (const deviceId of [...new Set(events.map((event) => event.deviceId))].toSorted()) {
       const count = events.filter((event) => event.deviceId === deviceId).length
-      const { first, userId } = yield* writeFor(deviceId, count)
-      devices.set(deviceId, { userId, next: first })
+      const last = yield* dialect.advance("whatsapp_sessions", "event_sequence", count, sql`device_id = ${deviceId}`)
+      devices.set(deviceId, { userId: owners.get(deviceId) ?? (yield* ownerOf(deviceId)), next: last - count + 1 })
     }
     const lastId = yield* dialect.advance("event_counter", "last_event_id", events.length, sql`id = 1`)
     const rows = events.map((event, index) => {
@@ -88,16 +83,16 @@ export const makeEventLog = Effect.gen(function*() {
 
   const outermost = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend(() => {
-      const outgoing: { readonly events: Array<NewEvent>; closed: boolean } = { events: [], closed: false }
+      const open = { events: new Array<NewEvent>(), owners: new Map<DeviceId, UserId>(), closed: false }
       return effect.pipe(
-        Effect.provideService(Outgoing, outgoing),
+        Effect.provideService(OpenTransaction, open),
         Effect.tap(() => {
-          outgoing.closed = true
-          return write(outgoing.events)
+          open.closed = true
+          return write(open.events, open.owners)
         }),
         sql.withTransaction,
         Effect.onExit((exit) =>
-          Exit.isSuccess(exit) && outgoing.events.length > 0 ? PubSub.publish(wake, undefined) : Effect.void
+          Exit.isSuccess(exit) && open.events.length > 0 ? PubSub.publish(wake, undefined) : Effect.void
         )
       )
     })
@@ -118,16 +113,16 @@ export const makeEventLog = Effect.gen(function*() {
   return {
     transaction: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       atBoundary(
-        Effect.flatMap(Outgoing, (outgoing) => outgoing === undefined ? outermost(effect) : joined(outgoing.events, effect))
+        Effect.flatMap(OpenTransaction, (open) => open === undefined ? outermost(effect) : joined(open.events, effect))
       ),
     append: Effect.fn("EventLog.append")(function*(events: ReadonlyArray<NewEvent>) {
-      const outgoing = yield* Outgoing
-      if (outgoing === undefined) {
-        yield* Effect.tap(sql.withTransaction(write(events)), () => PubSub.publish(wake, undefined))
-      } else if (outgoing.closed) {
+      const open = yield* OpenTransaction
+      if (open === undefined) {
+        yield* Effect.tap(sql.withTransaction(write(events, new Map())), () => PubSub.publish(wake, undefined))
+      } else if (open.closed) {
         return yield* Effect.dieMessage("events were appended to a transaction that has ended")
       } else {
-        outgoing.events.push(...events)
+        open.events.push(...events)
       }
     }, atBoundary),
     after: Effect.fn("EventLog.after")(function*(filter: EventFilter) {
@@ -143,5 +138,6 @@ export const makeEventLog = Effect.gen(function*() {
   }
 })
 
+const decodeSession = Schema.decodeUnknown(SessionRow)
 const decodeEvents = Schema.decodeUnknown(Schema.Array(EventRow))
 const decodeEdge = Schema.decodeUnknown(Edge)

@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { DeviceId } from "../domain/DeviceId.ts"
 import { isJid, Jid, phoneJid } from "../domain/Jid.ts"
 import { type ChatRef, Direction, Message, MessageId, MessageStatus, MessageType, SendFailure } from "../domain/Message.ts"
@@ -63,7 +63,11 @@ export const decodeMessages = Schema.decodeUnknown(
   Schema.Array(
     Schema.transform(MessageRow, Schema.typeSchema(Message), {
       strict: true,
-      decode: (row) => new Message({ ...row, chat: chatOf(row) }, { disableValidation: true }),
+      decode: (row) =>
+        new Message(
+          { ...Struct.omit(row, "chatKey", "contactId", "contactJid", "contactLid", "contactPhone"), chat: chatOf(row) },
+          { disableValidation: true }
+        ),
       encode: () => {
         throw new TypeError("messages are written column by column")
       }

@@ -48,8 +48,8 @@ export class Outbox extends Context.Tag("whatsapp-service/Outbox")<Outbox, {
   readonly due: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageUnavailable>
   /** When the next waiting row becomes due; none when nothing waits. */
   readonly nextDueAt: (deviceId: DeviceId) => Effect.Effect<Option.Option<DateTime.Utc>, StorageUnavailable>
-  /** Counts an attempt and keeps the bytes, before the first of them leaves. Only the owner may. */
-  readonly claim: (row: OutboxRow, epoch: number, payload: Uint8Array) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
+  /** Counts an attempt and keeps the bytes, before the first of them leaves. Only the owner may. False if the row no longer waits to be sent. */
+  readonly claim: (row: OutboxRow, epoch: number, payload: Uint8Array) => Effect.Effect<boolean, OwnerChanged | StorageUnavailable>
   readonly sent: (row: OutboxRow, at: DateTime.Utc) => Effect.Effect<void, StorageUnavailable>
   readonly failed: (row: OutboxRow, failure: SendFailure) => Effect.Effect<void, StorageUnavailable>
   /** Puts the row back until `at`; it stays `pending`. */

@@ -90,9 +90,12 @@ export const makeOutboxQueue = Effect.gen(function*() {
           const deviceId = Option.match(device, { onNone: () => "", onSome: ({ deviceId }) => deviceId })
           return yield* new OwnerChanged({ deviceId, epoch })
         }
+        const waiting = yield* sql`SELECT id FROM messages WHERE id = ${row.id} AND queue IS NOT NULL`
+        if (waiting.length === 0) return false
         const now = yield* Clock.currentTimeMillis
         yield* sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now}
           WHERE id = ${row.id}`
+        return true
       }).pipe(sql.withTransaction, retryConflicts, atBoundary)
     ),
 

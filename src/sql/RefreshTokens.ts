@@ -32,6 +32,8 @@ export class RefreshTokens extends Context.Tag("whatsapp-service/RefreshTokens")
     tokenHash: string,
     next: { readonly tokenHash: string; readonly expiresAt: DateTime.Utc }
   ) => Effect.Effect<Redemption, StorageUnavailable>
+  /** Whether the family has been ended before its time. */
+  readonly isRevoked: (familyId: string) => Effect.Effect<boolean, StorageUnavailable>
   /** Ends all of a user's families but one. */
   readonly revoke: (userId: UserId, exceptFamily?: string) => Effect.Effect<void, StorageUnavailable>
   /** Removes at most `limit` expired rows. */
@@ -91,6 +93,12 @@ export class RefreshTokens extends Context.Tag("whatsapp-service/RefreshTokens")
           WHERE user_id = ${userId} AND revoked_at IS NULL AND family_id <> ${exceptFamily ?? ""}`
       }, atBoundary)
 
+      const isRevoked = Effect.fn("RefreshTokens.isRevoked")(function*(familyId: string) {
+        const rows = yield* sql`SELECT id FROM refresh_tokens
+          WHERE family_id = ${familyId} AND revoked_at IS NOT NULL LIMIT 1`
+        return rows.length > 0
+      }, atBoundary)
+
       const prune = Effect.fn("RefreshTokens.prune")(function*(rows: number) {
         const now = yield* Clock.currentTimeMillis
         // MySQL takes no LIMIT in a subquery of IN, but in a derived table
@@ -104,7 +112,7 @@ export class RefreshTokens extends Context.Tag("whatsapp-service/RefreshTokens")
         Effect.forkScoped
       )
 
-      return RefreshTokens.of({ grant, rotate, revoke, prune })
+      return RefreshTokens.of({ grant, rotate, isRevoked, revoke, prune })
     })
   )
 }

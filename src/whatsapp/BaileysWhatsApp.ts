@@ -1,10 +1,11 @@
 import { type AuthenticationCreds, initAuthCreds } from "@whiskeysockets/baileys"
-import { Config, ConfigError, DateTime, Duration, Effect, Either, Option, Queue } from "effect"
+import { Config, ConfigError, DateTime, Effect, Either, Option, Queue } from "effect"
 import { readFileSync } from "node:fs"
 import { type AuthError, makeAuthRows } from "./AuthRows.ts"
 import { isPaired } from "./BaileysSocket.ts"
 import { ClosedBecause, type CloseReason, credentialsUnreadable, notPaired, ownerChanged, storageUnavailable } from "./CloseReason.ts"
 import { installStrictSignatures, trustNoiseRoot, whatsAppRoot } from "./Curve.ts"
+import { duration } from "../domain/Settings.ts"
 import { makeDeviceCaches } from "./DeviceCaches.ts"
 import { makeEgress } from "./Egress.ts"
 import { makeEventOutlet } from "./EventOutlet.ts"
@@ -39,7 +40,7 @@ const mediaCa = Config.nonEmptyString("WA_MEDIA_CA").pipe(
   Config.option
 )
 
-const patience = Config.duration("WA_STORAGE_PATIENCE").pipe(Config.withDefault(Duration.seconds(25)))
+const patience = duration("WA_STORAGE_PATIENCE", "25 seconds")
 
 export const makeBaileysWhatsApp = Effect.gen(function*() {
   const storagePatience = yield* patience

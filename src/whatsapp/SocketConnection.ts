@@ -7,6 +7,7 @@ import { identityOf, isPaired, makeBaileysSocket } from "./BaileysSocket.ts"
 import { BoundedCache } from "./BoundedCache.ts"
 import { ClosedBecause, type CloseReason, closeReason, connectionLost, silent } from "./CloseReason.ts"
 import { contactFacts } from "./ContactFacts.ts"
+import { within } from "./Deadline.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import type { EventOutlet } from "./EventOutlet.ts"
@@ -212,9 +213,3 @@ export const connect = Effect.fnUntraced(function*(parts: {
 
 const asError = (cause: unknown): Error =>
   cause instanceof Error ? cause : new ClosedBecause({ ...connectionLost, code: typeof cause === "number" ? cause : null })
-
-const within = (millis: number, promise: Promise<unknown>) => {
-  const { promise: over, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, millis)
-  return Promise.race([promise, over]).finally(() => clearTimeout(timer))
-}

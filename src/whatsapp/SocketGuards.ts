@@ -2,6 +2,7 @@ import type { BinaryNode, WASocket } from "@whiskeysockets/baileys"
 import { Duration, Option } from "effect"
 import { WebSocket } from "ws"
 import { ClosedBecause, unreadableFrame, UpgradeRefused } from "./CloseReason.ts"
+import { within } from "./Deadline.ts"
 import { WriteGate } from "./WriteGate.ts"
 
 export interface SocketGuards {
@@ -66,6 +67,12 @@ export const guardSocket = (sock: WASocket, hooks: {
     for (const listener of new Set([...questions("close"), ...questions("error")])) (listener as Listener)(closed)
   }
 
+  const closeAfter = async (frames: Promise<unknown>, args: ReadonlyArray<unknown>) => {
+    await frames
+    settle()
+    dispatch("close", args)
+  }
+
   ws.emit = (event: string | symbol, ...args: ReadonlyArray<unknown>): boolean => {
     if (event === "frame") hooks.heard()
     if (ws.listenerCount(event) === 0) return false
@@ -77,7 +84,11 @@ export const guardSocket = (sock: WASocket, hooks: {
         .then(() => new Promise<void>((resolve) => setImmediate(resolve)))
       return true
     }
-    if (event === "close") settle()
+    if (event === "close") {
+      // why the server closes stands in the frames before it
+      void closeAfter(within(closeTimeout, incoming), args)
+      return true
+    }
     const stored = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
     if (stored === undefined) dispatch(event, args)
     // not stored, not handled, not acknowledged: whoever could not store it ends the socket

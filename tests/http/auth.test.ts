@@ -99,6 +99,8 @@ layer(httpLayer())("registration and login", (it) => {
       expect((yield* login(user.email, user.password)).status).toBe(401)
       expect((yield* login(user.email, "lebih-rahasia")).status).toBe(200)
       expect((yield* refresh(elsewhere.refreshToken)).status).toBe(401)
+      expect((yield* ask("GET", "/api/auth/profile", { token: elsewhere.token })).status).toBe(401)
+      expect((yield* ask("GET", "/api/auth/profile", { token: here.token })).status).toBe(200)
       expect((yield* refresh(here.refreshToken)).status).toBe(200)
       const other = yield* registered
       expect((yield* put({ email: other.email })).json.error).toEqual({ code: "USER_EXISTS", details: { field: "email" } })

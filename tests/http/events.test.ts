@@ -211,6 +211,20 @@ layer(httpLayer())("the event stream", (it) => {
     }))
 })
 
+layer(httpLayer())("an administrator's event stream", (it) => {
+  it.scoped("ends when he is none any more", () =>
+    Effect.gen(function*() {
+      const { token, user } = yield* makeUser("admin")
+      const users = yield* Users
+      const stream = yield* open("", { token })
+      yield* stream.next
+      yield* users.update(user.id, { role: "user" })
+      yield* TestClock.adjust("15 seconds").pipe(Effect.zipRight(Effect.promise(() => new Promise(setImmediate))), Effect.repeatN(3))
+      expect((yield* stream.next).data).toMatchObject({ type: "closed", reason: "role_changed" })
+      yield* stream.ended
+    }))
+})
+
 layer(httpLayer({ JWT_EXPIRES_IN: "20s" }))("an event stream and its token", (it) => {
   it.scoped("end together, with a last event that says where to go on", () =>
     Effect.gen(function*() {

@@ -42,6 +42,16 @@ layer(httpLayer({ RATE_LIMIT: "on", RATE_LIMIT_MAX: "3", RATE_LIMIT_TOKEN_MAX: "
     }))
 })
 
+layer(httpLayer({ RATE_LIMIT: "on", RATE_LIMIT_MAX: "3", TRUST_PROXY: "1" }))("logging in", (it) => {
+  it.effect("counts by address with a token too: it buys no further attempts", () =>
+    Effect.gen(function*() {
+      const { token } = yield* makeUser("user")
+      const attempt = ask("POST", "/api/auth/login", { token, headers: from("10.0.0.4"), body: { email: "x@example.com" } })
+      const statuses = yield* Effect.replicateEffect(Effect.map(attempt, ({ status }) => status), 4)
+      expect(statuses).toEqual([400, 400, 400, 429])
+    }))
+})
+
 layer(httpLayer({ RATE_LIMIT: "on", RATE_LIMIT_MAX: "2" }))("without a trusted proxy", (it) => {
   it.effect("nobody gets around the limit by naming another address, nor claims TLS", () =>
     Effect.gen(function*() {
@@ -117,6 +127,9 @@ layer(httpLayer({ TRUST_PROXY: "on", FRONTEND_URL: "https://app.example.com, htt
         expect(access).toHaveLength(1)
         expect(access[0]!.annotations).toEqual({ requestId: "req-1", method: "POST", path: "/api/auth/login", status: 401, ms: expect.any(Number) })
         expect(JSON.stringify(lines)).not.toMatch(/tok-in-query|tok\.in\.header|pass-in-body/)
+        lines.length = 0
+        for (const path of ["/api/health", "/health/live", "/health/ready", "/metrics"]) yield* ask("GET", path)
+        expect(lines).toEqual([])
       }))
   }
 )

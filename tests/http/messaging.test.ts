@@ -1,6 +1,7 @@
-import { expect, layer } from "@effect/vitest"
-import { DateTime, Effect, Ref } from "effect"
+import { expect, it, layer } from "@effect/vitest"
+import { DateTime, Effect, Layer, Ref } from "effect"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
+import { Message } from "../../src/domain/Message.ts"
 import type { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
@@ -97,7 +98,7 @@ layer(httpLayer())("messaging", (it) => {
       for (const jid of ["6281234567890", "+62 812-3456-7890", "6281234567890@s.whatsapp.net", "6281234567890:12@s.whatsapp.net", "6281234567890@c.us"]) {
         const all = yield* page(jid, "")
         expect(all.items.map((message: { id: number }) => message.id)).toEqual([5, 4, 3, 2, 1])
-        expect(all.messages).toEqual(all.items)
+        expect(Object.keys(all).toSorted()).toEqual(["hasMore", "items", "nextCursor"])
         expect([all.hasMore, all.nextCursor]).toEqual([false, null])
       }
       const first = yield* page("6281234567890", "limit=2")
@@ -114,6 +115,17 @@ layer(httpLayer())("messaging", (it) => {
       expect((yield* ask("GET", `${path}/chat-history/1234@g.us`, { token })).status).toBe(400)
     }))
 
+  it.effect("a row that does not fit the contract is a fault of ours", () =>
+    Effect.gen(function*() {
+      const { deviceId, path, token } = yield* world
+      const { history } = yield* Stage
+      const row = messageOf({ id: 1, deviceId, to: "6281234567890", text: "t", status: "sent", at: yield* DateTime.now })
+      yield* Ref.set(history, [new Message({ ...row, direction: "sideways" as never }, { disableValidation: true })])
+      const { json, status, text } = yield* ask("GET", `${path}/chat-history/6281234567890`, { token })
+      expect([status, json.error.code]).toEqual([500, "INTERNAL_ERROR"])
+      expect(text).not.toContain("sideways")
+    }))
+
   it.effect("contacts are searched and paged", () =>
     Effect.gen(function*() {
       const { deviceId, path, token } = yield* world
@@ -128,8 +140,28 @@ layer(httpLayer())("messaging", (it) => {
       expect([first.items.length, first.hasMore]).toEqual([2, true])
       const rest = yield* list(`limit=2&after=${first.nextCursor}`)
       expect([rest.items.length, rest.hasMore, rest.nextCursor]).toEqual([1, false, null])
-      const names = [...first.items, ...rest.contacts].map((contact: { name: string }) => contact.name)
+      const names = [...first.items, ...rest.items].map((contact: { name: string }) => contact.name)
       expect(names.toSorted()).toEqual(["Budi", "Siti", "Wayan"])
       expect((yield* list("search=sit")).items).toEqual([expect.objectContaining({ name: "Siti", phoneNumber: "6281234567891" })])
     }))
 })
+
+layer(httpLayer({ DEFAULT_COUNTRY: "id" }))("with a default country", (it) => {
+  it.effect("national numbers are read in bodies and in paths", () =>
+    Effect.gen(function*() {
+      const { deviceId, path, token } = yield* world
+      const { history } = yield* Stage
+      const sent = yield* ask("POST", `${path}/send-message`, { token, body: { phone: "0812-3456-7890", message: "halo" } })
+      expect(sent.json.data.to).toBe("6281234567890")
+      const row = messageOf({ id: 1, deviceId, to: "6281234567890", text: "halo", status: "sent", at: yield* DateTime.now })
+      yield* Ref.set(history, [row])
+      const { json } = yield* ask("GET", `${path}/chat-history/081234567890`, { token })
+      expect(json.data.items).toHaveLength(1)
+    }))
+})
+
+it.effect("a default country that is none stops the start and is named", () =>
+  Effect.gen(function*() {
+    const exit = yield* Effect.exit(Effect.scoped(Layer.build(httpLayer({ DEFAULT_COUNTRY: "XX" }))))
+    expect(String(exit)).toContain("DEFAULT_COUNTRY")
+  }))

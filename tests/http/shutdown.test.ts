@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Scope } from "effect"
+import { ConfigProvider, Deferred, Effect, Exit, Layer, Scope } from "effect"
+import * as HttpListener from "../../src/http/HttpListener.ts"
 import { api, ask, baseUrl, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 it.effect("a request in flight is answered while the server closes, and then nobody listens", () =>
@@ -63,3 +64,11 @@ it.effect("a client that never finishes its request does not hold the stop", () 
     expect(Date.now() - begun).toBeLessThan(4000)
     expect((yield* endless)._tag).toBe("Left")
   }), 30_000)
+
+it.scoped("a request that comes before the service serves is told to come again", () =>
+  Effect.gen(function*() {
+    const settings = ConfigProvider.fromMap(new Map([["PORT", "0"], ["HOST", "127.0.0.1"]]))
+    const context = yield* Layer.build(HttpListener.layer).pipe(Effect.withConfigProvider(settings))
+    const { status, headers } = yield* Effect.provide(ask("GET", "/health/ready"), context)
+    expect([status, headers.get("retry-after")]).toEqual([503, "1"])
+  }))

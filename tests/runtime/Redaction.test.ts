@@ -12,6 +12,11 @@ describe("Redaction", () => {
     ["nothing to hide: device-1 is connected", "nothing to hide: device-1 is connected"]
   ])("cleans %s", (text, clean) => expect(redactText(text)).toBe(clean))
 
+  it("tells the reasons of an error, cleaned too", () => {
+    const refused = new Error("no route to mysql://root:hunter2@db/wa")
+    expect(redactValue(new Error("it failed", { cause: refused }))).toBe("Error: it failed: no route to mysql://[redacted]@db/wa")
+  })
+
   it("empties secret fields at any depth and shortens bytes and depths", () => {
     const value = redactValue({
       user: { email: "a@b.c", password: "hunter2", refreshToken: "x" },

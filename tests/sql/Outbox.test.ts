@@ -4,6 +4,7 @@ import { Effect, Option, TestClock } from "effect"
 import { expect } from "vitest"
 import { DeviceId } from "../../src/domain/DeviceId.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
+import { Contacts } from "../../src/sql/Contacts.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Messages } from "../../src/sql/Messages.ts"
@@ -26,6 +27,8 @@ describeDatabases("Outbox", (database) => {
         expect(message).toMatchObject({ direction: "outgoing", status: "pending", content: "halo", toNumber: ani })
         expect(message.messageId).toMatch(/^3EB0[0-9A-F]{18}$/)
         expect(message.chat).toEqual({ jid: phoneJid(ani), lid: null, phone: ani })
+        const messages = yield* Messages
+        expect(yield* messages.get(deviceId, message.messageId)).toEqual(message)
         const [row] = yield* outbox.due(deviceId, 10)
         expect(row).toMatchObject({ id: message.id, phone: ani, lid: null, groupJid: null, attempts: 0, payload: null })
         const [event] = yield* eventsOf(deviceId)
@@ -45,6 +48,10 @@ describeDatabases("Outbox", (database) => {
         expect(yield* contents(deviceId)).toEqual(["halo"])
         const other = yield* Effect.flip(outbox.accept({ ...input, requestHash: "h2" }))
         expect(other).toMatchObject({ _tag: "IdempotencyConflict", idempotencyKey: "k1" })
+        const stranger = yield* Effect.flip(outbox.accept({ ...input, to: budi, requestHash: "h3" }))
+        expect(stranger._tag).toBe("IdempotencyConflict")
+        const people = yield* Contacts
+        expect((yield* people.list(deviceId, { limit: 10 })).map(({ phoneNumber }) => phoneNumber)).toEqual([ani])
         expect((yield* eventsOf(deviceId)).length).toBe(1)
         const elsewhere = yield* makeDevice
         expect((yield* outbox.accept({ ...input, deviceId: elsewhere })).replayed).toBe(false)

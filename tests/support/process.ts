@@ -41,7 +41,7 @@ export interface BuiltProcess {
 /** Runs the built program as its own process; ends with the test process at the latest. */
 export const startBuilt = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>, cwd = root): BuiltProcess => {
   let output = ""
-  const child = spawn(process.execPath, ["--enable-source-maps", join(root, "dist/main.js"), ...args], {
+  const child = spawn(process.execPath, [join(root, "dist/main.js"), ...args], {
     cwd,
     env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"]

@@ -18,7 +18,7 @@ const caller = Effect.gen(function*() {
   const users = yield* ActiveUsers
   return Effect.gen(function*() {
     const claims = yield* yield* Authentication
-    const user = yield* users.get(claims.userId)
+    const user = yield* users.behind(claims)
     const { route } = yield* HttpRouter.RouteContext
     const needed = access[`${route.method} ${route.path}`] ?? "admin"
     if (needed === "admin" && !user.isAdmin) return yield* new Forbidden()

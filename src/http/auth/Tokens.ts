@@ -2,8 +2,8 @@ import { Clock, ConfigError, Context, DateTime, type Duration, Effect, Layer, Re
 import { errors, jwtVerify, SignJWT } from "jose"
 import { createHash, createSecretKey, type KeyObject, randomBytes } from "node:crypto"
 import { Unauthorized } from "../../domain/Access.ts"
+import { duration } from "../../domain/Settings.ts"
 import { UserId } from "../../domain/User.ts"
-import { lifetime } from "../Lifetime.ts"
 import { AuthSecrets } from "./AuthSecrets.ts"
 
 /** What a token says once its signature has been checked. */
@@ -35,12 +35,12 @@ export class Tokens extends Context.Tag("whatsapp-service/Tokens")<Tokens, {
       const access: Kind = {
         typ: "at+jwt",
         key: yield* signingKey("JWT_SECRET", secrets.accessSecret),
-        lifetime: yield* lifetime("JWT_EXPIRES_IN", "24 hours")
+        lifetime: yield* duration("JWT_EXPIRES_IN", "24 hours")
       }
       const refresh: Kind = {
         typ: "rt+jwt",
         key: yield* signingKey("JWT_REFRESH_SECRET", secrets.refreshSecret),
-        lifetime: yield* lifetime("JWT_REFRESH_EXPIRES_IN", "7 days")
+        lifetime: yield* duration("JWT_REFRESH_EXPIRES_IN", "7 days")
       }
       return Tokens.of({
         signAccess: (userId, familyId) => sign(access, userId, familyId),

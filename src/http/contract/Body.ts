@@ -2,7 +2,10 @@ import { JSONSchema, Schema } from "effect"
 
 /** A JSON body with these fields and no others: a misspelt field is an error, not a silently dropped wish. */
 export const closed = <Fields extends Schema.Struct.Fields>(fields: Fields): Schema.Struct<Fields> =>
-  Schema.Struct(fields).annotations({ parseOptions: { onExcessProperty: "error", errors: "all" } })
+  Schema.Struct(fields).annotations({
+    parseOptions: { onExcessProperty: "error", errors: "all" },
+    message: () => "a JSON object is expected"
+  })
 
 /** Takes fields also under the older names that clients of earlier versions use; the documentation shows the new ones. */
 export const withAliases = <A, I>(body: Schema.Schema<A, I>, aliases: Readonly<Record<string, string>>) =>

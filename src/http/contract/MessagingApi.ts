@@ -1,10 +1,10 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { Option, ParseResult, Schema } from "effect"
+import { Effect, ParseResult, Schema } from "effect"
 import { Contact } from "../../domain/Contact.ts"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { bareJid, isJid, isLidJid, isPhoneJid, Jid, phoneJid } from "../../domain/Jid.ts"
 import { Direction, Message, MessageId, MessageText, SendFailure } from "../../domain/Message.ts"
-import { parsePhoneNumber, type PhoneNumber, PhoneNumberFromInput } from "../../domain/PhoneNumber.ts"
+import { PhoneNumberFromInput } from "../../domain/PhoneNumber.ts"
 import * as Envelope from "../Envelope.ts"
 import { SendFailed } from "../SendFailed.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
@@ -32,17 +32,19 @@ const answered = {
   deliveredAt: Schema.NullOr(Schema.DateTimeUtc),
   readAt: Schema.NullOr(Schema.DateTimeUtc)
 }
-export const SentAnswer = Schema.Struct({
+const SentAnswer = Schema.Struct({
   ...answered,
   status: Schema.Literal("sent", "delivered", "read", "cancelled")
 }).annotations({ identifier: "SentMessage" })
 
 /** Accepted and kept; it goes out as soon as its device can send. `reason` is the device's, or `waiting`. */
-export const PendingAnswer = Schema.Struct({
+const PendingAnswer = Schema.Struct({
   ...answered,
   status: Schema.Literal("pending"),
   reason: Schema.String
 }).annotations({ identifier: "PendingMessage" })
+
+const decodePhoneNumber = ParseResult.decode(PhoneNumberFromInput)
 
 /** A person, as `:jid` names him: a phone number in any form, or an address of either kind. */
 const PersonAddress = Schema.transformOrFail(Schema.String.pipe(Schema.maxLength(100)), Schema.typeSchema(Jid), {
@@ -50,12 +52,13 @@ const PersonAddress = Schema.transformOrFail(Schema.String.pipe(Schema.maxLength
   decode: (input, _, ast) => {
     const jid = input.includes("@") ? bareJid(input) : undefined
     if (jid !== undefined && isJid(jid) && isLidJid(jid)) return ParseResult.succeed(jid)
-    const phone = jid !== undefined && !isPhoneJid(jid) ? Option.none<PhoneNumber>() : parsePhoneNumber(jid ?? input)
-    return Option.match(phone, {
-      onNone: () =>
-        ParseResult.fail(new ParseResult.Type(ast, input, "a phone number with country code, or a …@s.whatsapp.net or …@lid address is expected")),
-      onSome: (phone) => ParseResult.succeed(phoneJid(phone))
-    })
+    const refused = new ParseResult.Type(
+      ast,
+      input,
+      "a phone number with country code, or a …@s.whatsapp.net or …@lid address is expected"
+    )
+    if (jid !== undefined && !isPhoneJid(jid)) return ParseResult.fail(refused)
+    return Effect.mapBoth(decodePhoneNumber(jid ?? input), { onFailure: () => refused, onSuccess: phoneJid })
   },
   encode: (jid) => ParseResult.succeed(jid)
 })
@@ -97,7 +100,6 @@ export const MessagingApi = HttpApiGroup.make("messaging")
       }))
       .addSuccess(Envelope.success(Schema.Struct({
         items: Schema.Array(Message),
-        messages: Schema.Array(Message),
         nextCursor: Schema.NullOr(Schema.Int),
         hasMore: Schema.Boolean
       })))
@@ -117,7 +119,6 @@ export const MessagingApi = HttpApiGroup.make("messaging")
       }))
       .addSuccess(Envelope.success(Schema.Struct({
         items: Schema.Array(Contact),
-        contacts: Schema.Array(Contact),
         nextCursor: Schema.NullOr(Schema.Int),
         hasMore: Schema.Boolean
       })))

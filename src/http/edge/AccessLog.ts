@@ -1,6 +1,6 @@
 import type { HttpServerRequest } from "@effect/platform"
 import { Effect, Metric, MetricBoundaries } from "effect"
-import { routeOf } from "./RouteTable.ts"
+import { isProbe, routeOf } from "./RouteTable.ts"
 
 const seconds = Metric.histogram(
   "http_request_duration_seconds",
@@ -11,13 +11,13 @@ const seconds = Metric.histogram(
 /** Method and path of a request as they may be logged: a query may hold a token. */
 export const pathOf = (url: string): string => url.split("?", 1)[0]!.slice(0, 512)
 
-/** One line and one figure a request. */
+/** One line and one figure a request; a probe that went well is told at debug level. */
 export const recordAccess = (request: HttpServerRequest.HttpServerRequest, status: number, millis: number): Effect.Effect<void> => {
+  const path = pathOf(request.url)
+  const log = isProbe(path) && status < 400 ? Effect.logDebug("request") : Effect.logInfo("request")
   return Effect.zipRight(
     Metric.update(figureOf(request, status), millis / 1000),
-    Effect.logInfo("request").pipe(
-      Effect.annotateLogs({ method: request.method, path: pathOf(request.url), status, ms: millis })
-    )
+    Effect.annotateLogs(log, { method: request.method, path, status, ms: millis })
   )
 }
 

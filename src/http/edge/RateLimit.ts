@@ -1,8 +1,11 @@
 import type { HttpServerRequest } from "@effect/platform"
 import { Cache, Clock, Config, Context, Duration, Effect, Either, Layer } from "effect"
+import { duration, wholeNumber } from "../../domain/Settings.ts"
+import { access } from "../auth/Access.ts"
 import type { Claims } from "../auth/Tokens.ts"
-import { lifetime } from "../Lifetime.ts"
+import { pathOf } from "./AccessLog.ts"
 import { ClientAddress } from "./ClientAddress.ts"
+import { isProbe, routeOf } from "./RouteTable.ts"
 
 export interface Allowance {
   readonly limit: number
@@ -13,7 +16,7 @@ export interface Allowance {
 }
 
 /**
- * Counts requests in fixed windows: by token for those who have a valid one, by address for all others. Each process counts
+ * Counts requests in fixed windows: by token where a valid one is asked for and there, by address elsewhere. Each process counts
  * for itself. At most 20,000 counters are kept; the least used is forgotten first.
  */
 export class RateLimit extends Context.Tag("whatsapp-service/RateLimit")<RateLimit, {
@@ -28,27 +31,33 @@ export class RateLimit extends Context.Tag("whatsapp-service/RateLimit")<RateLim
     Effect.gen(function*() {
       const clients = yield* ClientAddress
       const on = yield* Config.literal("on", "off")("RATE_LIMIT").pipe(Config.withDefault("on" as const))
-      const max = yield* Config.integer("RATE_LIMIT_MAX").pipe(Config.withDefault(100))
-      const tokenMax = yield* Config.integer("RATE_LIMIT_TOKEN_MAX").pipe(Config.withDefault(1000))
-      const byAddress = yield* counters(max, yield* lifetime("RATE_LIMIT_WINDOW", "15 minutes"))
+      const max = yield* wholeNumber("RATE_LIMIT_MAX", { from: 1, to: mostRequests, fallback: 100 })
+      const tokenMax = yield* wholeNumber("RATE_LIMIT_TOKEN_MAX", { from: 1, to: mostRequests, fallback: 1000 })
+      const byAddress = yield* counters(max, yield* duration("RATE_LIMIT_WINDOW", "15 minutes"))
       const byToken = yield* counters(tokenMax, Duration.minutes(1))
 
       return RateLimit.of({
         take: (request, authentication) =>
           on === "off" || isExempt(request)
             ? Effect.succeed(undefined)
-            : Either.match(authentication, {
-              onLeft: () => byAddress(clients.of(request)),
-              onRight: (claims) => byToken(claims.tokenId)
-            })
+            : Either.isRight(authentication) && !isOpenToAll(request)
+            ? byToken(authentication.right.tokenId)
+            : byAddress(clients.of(request))
       })
     })
   )
 }
 
+const mostRequests = 1_000_000_000
+
+/** Registering and logging in cost the same with a token as without: a token buys no further attempts at them. */
+const isOpenToAll = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>
+  access[`${method} ${routeOf(method, url)}`] === "public"
+
 /** Probes, scrapers and the documentation, and the browser's own question whether it may ask. */
 const isExempt = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>
-  method === "OPTIONS" || /^\/(api\/health|health\/live|health\/ready|metrics|docs|openapi\.json)(\?|$)/.test(url)
+  method === "OPTIONS" || isProbe(pathOf(url)) || documentation.has(pathOf(url))
+const documentation = new Set(["/docs", "/openapi.json"])
 
 const counters = (limit: number, window: Duration.Duration) =>
   Effect.gen(function*() {

@@ -1,11 +1,12 @@
 import { HttpMethod, type HttpServerRequest } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Config, Effect } from "effect"
+import { Effect } from "effect"
 import type { IncomingMessage } from "node:http"
+import { wholeNumber } from "../../domain/Settings.ts"
 import { InvalidJson, PayloadTooLarge, UnsupportedMediaType } from "./RequestErrors.ts"
 
 /** `BODY_LIMIT`: the largest JSON body in bytes. */
-export const bodyLimit = Config.integer("BODY_LIMIT").pipe(Config.withDefault(256 * 1024))
+export const bodyLimit = wholeNumber("BODY_LIMIT", { from: 1024, to: 64 * 1024 * 1024, fallback: 256 * 1024 })
 
 type BodyError = InvalidJson | PayloadTooLarge | UnsupportedMediaType
 

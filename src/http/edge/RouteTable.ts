@@ -14,6 +14,11 @@ for (const path of ["/docs", "/openapi.json"] as const) router.on("GET", path, p
 export const routeOf = (method: string, url: string): string | undefined =>
   router.find(method === "HEAD" ? "GET" : method, url)?.handler
 
+const probes = new Set(["/api/health", "/health/live", "/health/ready", "/metrics"])
+
+/** Asked by machines every few seconds. */
+export const isProbe = (path: string): boolean => probes.has(path)
+
 /** What may be asked at this path; empty where there is nothing. */
 export const allowedAt = (url: string): ReadonlyArray<string> => {
   const allowed = methods.filter((method) => router.find(method, url) !== undefined)

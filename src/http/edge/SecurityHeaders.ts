@@ -7,8 +7,8 @@ const everywhere = {
   "permissions-policy": "camera=(), geolocation=(), microphone=()"
 }
 const nothing = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
-// the page of the documentation carries its script and styles in itself
-const documentation = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
+// the page of the documentation carries its script and styles in itself, and in the script WebAssembly
+const documentation = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
   "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
 
 /** On every answer. An answer may be seen by its caller alone, unless it says otherwise. */

@@ -1,5 +1,6 @@
-import { Config, Context, Data, Effect, Layer, PubSub, type Queue, Ref, Schedule, type Scope, Stream } from "effect"
+import { Context, Data, Effect, Layer, PubSub, type Queue, Ref, Schedule, type Scope, Stream } from "effect"
 import type { ServiceEvent } from "../../domain/ServiceEvent.ts"
+import { wholeNumber } from "../../domain/Settings.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { EventLog } from "../../sql/EventLog.ts"
 import { Shutdown } from "../Shutdown.ts"
@@ -26,7 +27,7 @@ export class EventHub extends Context.Tag("whatsapp-service/EventHub")<EventHub,
     Effect.gen(function*() {
       const log = yield* EventLog
       const shutdown = yield* Shutdown
-      const size = yield* Config.integer("EVENT_BUFFER").pipe(Config.withDefault(2048))
+      const size = yield* wholeNumber("EVENT_BUFFER", { from: 16, to: 1_000_000, fallback: 2048 })
       const ring = yield* PubSub.sliding<HubMessage>(size)
       const subscribers = yield* Ref.make(0)
       // undefined while nobody listens: then nothing is read
@@ -47,7 +48,8 @@ export class EventHub extends Context.Tag("whatsapp-service/EventHub")<EventHub,
       }).pipe(reading.withPermits(1))
 
       yield* log.changes.pipe(
-        Stream.runForEach(() => Effect.repeat(page, { while: (more) => more })),
+        // a moment for what is committed in one go to be read in one go
+        Stream.runForEach(() => Effect.zipRight(Effect.repeat(page, { while: (more) => more }), Effect.sleep(gatherFor))),
         Effect.tapErrorCause((cause) => Effect.logWarning("The event stream could not read the log; trying again", cause)),
         Effect.retry(retrying),
         Effect.forkScoped
@@ -76,4 +78,5 @@ export class EventHub extends Context.Tag("whatsapp-service/EventHub")<EventHub,
 }
 
 const pageSize = 500
+const gatherFor = "10 millis"
 const retrying = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("10 seconds")), Schedule.jittered)

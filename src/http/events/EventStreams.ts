@@ -12,6 +12,8 @@ import { EventHub, type HubMessage } from "./EventHub.ts"
 
 export interface EventStreamRequest {
   readonly userId: UserId
+  /** the login that the caller's token descends from */
+  readonly familyId: string
   /** an administrator sees everybody's events */
   readonly everybody: boolean
   readonly deviceId?: DeviceId | undefined
@@ -98,12 +100,12 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
             return [Chunk.unsafeFromArray(frames), { ...state, cursor }]
           })
 
-        const mayGoOn = activeUsers.get(request.userId).pipe(
-          Effect.as(true),
+        const refusal = activeUsers.behind(request).pipe(
+          Effect.map((user) => request.everybody && !user.isAdmin ? "role_changed" : undefined),
           Effect.catchTags({
-            Unauthorized: () => Effect.succeed(false),
+            Unauthorized: ({ reason }) => Effect.succeed(reason === "inactive" ? "user_inactive" : "logged_out"),
             // a database that is away says nothing about the user
-            StorageUnavailable: () => Effect.succeed(true)
+            StorageUnavailable: () => Effect.succeed(undefined)
           })
         )
 
@@ -114,7 +116,8 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
             const now = yield* Clock.currentTimeMillis
             if (now >= request.expiresAt.epochMillis) return Option.some(closed(state, "token_expired"))
             const isDue = now - state.checkedAt >= recheckEvery
-            if (isDue && !(yield* mayGoOn)) return Option.some(closed(state, "user_inactive"))
+            const refused = isDue ? yield* refusal : undefined
+            if (refused !== undefined) return Option.some(closed(state, refused))
             const checked = isDue ? { ...state, checkedAt: now } : state
             return Option.some(yield* checked.phase === "catchUp" ? catchUp(checked) : follow(checked, now))
           })
@@ -148,7 +151,7 @@ interface State {
   readonly phase: "catchUp" | "live" | "ended"
   /** the id of the last event that was sent or did not concern this client */
   readonly cursor: number
-  /** when the user was last seen to be active */
+  /** when the user was last seen to have the right */
   readonly checkedAt: number
 }
 type Step = readonly [Chunk.Chunk<Uint8Array>, State]

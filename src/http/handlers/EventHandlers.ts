@@ -21,6 +21,7 @@ export const layer = HttpApiBuilder.group(Api, "events", (handlers) =>
       if (deviceId !== undefined) yield* mayUse(caller, yield* devices.get(deviceId))
       const body = yield* streams.open({
         userId: caller.userId,
+        familyId: caller.claims.familyId,
         everybody: caller.role === "admin",
         deviceId,
         types,

@@ -62,7 +62,7 @@ export const layer = HttpApiBuilder.group(Api, "messaging", (handlers) =>
       const found = yield* contacts.list(device.deviceId, { ...query, limit: query.limit + 1 })
       const items = found.slice(0, query.limit)
       const hasMore = found.length > query.limit
-      return { items, contacts: items, nextCursor: hasMore ? items.at(-1)!.id : null, hasMore }
+      return { items, nextCursor: hasMore ? items.at(-1)!.id : null, hasMore }
     })
 
     return handlers
@@ -115,7 +115,6 @@ const answer = (device: Device, message: Message) => {
 
 const page = (items: ReadonlyArray<Message>, nextCursor: number | null) => ({
   items,
-  messages: items,
   nextCursor,
   hasMore: nextCursor !== null
 })

@@ -1,0 +1,80 @@
+import { spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
+
+const main = join(import.meta.dirname, "../../dist/main.js")
+const folder = mkdtempSync(join(tmpdir(), "wa-cli-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}, node: ReadonlyArray<string> = []) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [...node, main, ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    encoding: "utf8",
+    timeout: 30_000
+  })
+  return { status, stderr: stderr.trimEnd(), stdout }
+}
+
+describe("the command line", () => {
+  it("refuses an old Node with one line", () => {
+    const old = join(folder, "old.cjs")
+    writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '22.11.0' })")
+    const { status, stderr } = run(["serve"], {}, ["--require", old])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^WhatsApp Service needs Node 24 or later[^\n]*$/)
+  })
+
+  it("says what there is", () => {
+    expect(run(["--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("Usage: whatsapp-service COMMAND") })
+    const wrong = run(["sevre"])
+    expect(wrong.status).toBe(1)
+    expect(wrong.stderr).toContain("There is no command 'sevre'.")
+    expect(run(["create-admin", "--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("Usage:") })
+    expect(run(["migrate", "now"])).toMatchObject({ status: 1, stderr: expect.stringContaining("'now'") })
+  })
+
+  it("reads .env, over which the environment has the last word", () => {
+    writeFileSync(join(folder, ".env"), `DATA_DIR=${join(folder, "from-file")}\nLOG_LEVEL=loud\n`)
+    expect(run(["migrate"]).stderr).toContain("LOG_LEVEL")
+    expect(run(["migrate"], { LOG_LEVEL: "info" })).toMatchObject({ status: 0, stdout: expect.stringContaining("Done") })
+    expect(existsSync(join(folder, "from-file", "whatsapp.db"))).toBe(true)
+    rmSync(join(folder, ".env"))
+  })
+
+  it("a first start that fails has shown the password that it made", async () => {
+    const taken = createServer().listen(0, "0.0.0.0")
+    await once(taken, "listening")
+    const address = taken.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    const failed = run(["serve"], { DATA_DIR: join(folder, "taken"), PORT: String(port) })
+    expect(failed).toMatchObject({ status: 1, stderr: `PORT: ${port} is taken by another program` })
+    expect(failed.stdout).toContain("Password (shown only now): ")
+    taken.close()
+  })
+
+  it.each([
+    [{ PORT: "70000" }, "PORT"],
+    [{ DATABASE_URL: "postgres://x/y" }, "DATABASE_URL"],
+    [{ DB_HOST: "localhost" }, "DB_NAME"],
+    [{ DATABASE_URL: "mysql://root@127.0.0.1:9/wa" }, "DATABASE_URL"],
+    [{ JWT_SECRET: "short" }, "JWT_SECRET"],
+    [{ WA_SOCKET_URL: "http://x" }, "WA_SOCKET_URL"],
+    [{ WA_NOISE_ROOT_KEY: "abc" }, "WA_NOISE_ROOT_KEY"],
+    [{ LOG_LEVEL: "loud" }, "LOG_LEVEL"],
+    [{ HOST: "300.1.1.1" }, "HOST"],
+    [{ ADMIN_PASSWORD: "short" }, "ADMIN_PASSWORD"],
+    [{ CLUSTER_HOST: "127.0.0.1" }, "CLUSTER_HOST"],
+    [{ NODE_ENV: "production" }, "JWT_SECRET"]
+  ])("a wrong value stops the start with one line that names it: %j", (env, name) => {
+    const { status, stderr, stdout } = run(["serve"], env)
+    expect(status).toBe(1)
+    expect(stderr.split("\n").length, stderr).toBe(1)
+    expect(stderr).toContain(name)
+    expect(stdout + stderr).not.toContain("    at ")
+  })
+})
