@@ -48,8 +48,7 @@ export class EventHub extends Context.Tag("whatsapp-service/EventHub")<EventHub,
       }).pipe(reading.withPermits(1))
 
       yield* log.changes.pipe(
-        // a moment for what is committed in one go to be read in one go
-        Stream.runForEach(() => Effect.zipRight(Effect.repeat(page, { while: (more) => more }), Effect.sleep(gatherFor))),
+        Stream.runForEach(() => Effect.repeat(page, { while: (more) => more })),
         Effect.tapErrorCause((cause) => Effect.logWarning("The event stream could not read the log; trying again", cause)),
         Effect.retry(retrying),
         Effect.forkScoped
@@ -78,5 +77,4 @@ export class EventHub extends Context.Tag("whatsapp-service/EventHub")<EventHub,
 }
 
 const pageSize = 500
-const gatherFor = "10 millis"
 const retrying = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("10 seconds")), Schedule.jittered)
