@@ -41,9 +41,7 @@ export const DeviceReason = Schema.Literal(
   /** another process owns this device now */
   "owner_changed",
   /** the service could not write to its database */
-  "storage_unavailable",
-  /** being deleted */
-  "deleting"
+  "storage_unavailable"
 )
 export type DeviceReason = typeof DeviceReason.Type
 

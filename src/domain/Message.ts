@@ -34,7 +34,7 @@ export type MessageType = typeof MessageType.Type
 export const SendFailure = Schema.Struct({
   code: Schema.Literal(
     "NOT_ON_WHATSAPP", "REFUSED_BY_WHATSAPP", "REACHOUT_TIMELOCK", "NEW_CHAT_CAP", "RATE_LIMITED", "NO_DEVICES",
-    "ENCRYPTION_FAILED", "UNACKNOWLEDGED", "EXPIRED", "INVALID_CONTENT"
+    "ENCRYPTION_FAILED", "UNACKNOWLEDGED"
   ),
   text: Schema.String,
   whatsapp: Schema.NullOr(Schema.Int)

@@ -123,7 +123,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
       for (const user of users) caches.userDevices.del(user)
     },
     onRefused: (code) => {
-      if (code === 463) runFork(Effect.ignore(ask("reachout-timelock", () => sock.fetchAccountReachoutTimelock())))
+      if (code === 463) runFork(Effect.ignoreLogged(ask("reachout-timelock", () => sock.fetchAccountReachoutTimelock())))
       if (code === 475) outlet.publish(SocketEvent.Restricted({ restriction: { kind: "new_chat_cap", code, until: null } }))
     }
   })
