@@ -1,10 +1,11 @@
 import { SqlClient } from "@effect/sql"
 import { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
+import type { Fragment, Statement } from "@effect/sql/Statement"
 import { Effect, Option, Predicate, Record, Schema, String } from "effect"
 import { StorageUnavailable } from "../domain/Storage.ts"
 
 const Inserted = Schema.Struct({ insertId: Schema.Number })
+const Affected = Schema.Union(Schema.Struct({ affectedRows: Schema.Int }), Schema.Struct({ changes: Schema.Int }))
 const Returned = Schema.Tuple(Schema.Struct({ value: Schema.Number }))
 
 /** All in which SQLite and MySQL differ, for the repositories. */
@@ -35,9 +36,16 @@ export const makeDialect = Effect.map(SqlClient.SqlClient, (sql) => {
     return (yield* Schema.decodeUnknown(Returned)(rows))[0].value
   })
 
+  /** How many rows an UPDATE or DELETE met. */
+  const affected = Effect.fnUntraced(function*(statement: Statement<unknown>) {
+    const result = yield* Schema.decodeUnknown(Affected)(yield* statement.raw)
+    return "changes" in result ? result.changes : result.affectedRows
+  })
+
   return {
     onMysql,
     advance,
+    affected,
     insert,
     /** ends a SELECT whose rows stay locked until the commit; SQLite has one writer anyway */
     forUpdate: sql.literal(onMysql ? "FOR UPDATE" : ""),

@@ -86,7 +86,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     }
   }
 
-  const before = (event: string, stanza: BinaryNode): Promise<void> | undefined => {
+  const before = (event: string, stanza: BinaryNode): void => {
     switch (event) {
       case "CB:message":
         return noticeMessage(stanza)
@@ -94,18 +94,15 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
         return journalReceipt(stanza)
       case "CB:ack,class:message":
         if (stanza.attrs["error"] === undefined) acknowledged.set(stanza.attrs["id"] ?? "", true)
-        return undefined
+        return
       case "CB:notification":
         if (stanza.attrs["type"] === "passkey_prologue_request" || stanza.attrs["type"] === "crsc_continuation") {
           guards.fail(new ClosedBecause(passkeyRequired))
         }
-        return undefined
-      default:
-        return undefined
     }
   }
 
-  const noticeMessage = (stanza: BinaryNode): Promise<void> | undefined => {
+  const noticeMessage = (stanza: BinaryNode): void => {
     const children = Array.isArray(stanza.content) ? stanza.content : []
     let readable = stanza.attrs["category"] === "peer"
     for (const { content, tag } of children) {
@@ -113,34 +110,30 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
       readable = true
       if (content instanceof Uint8Array) stanzas.set(content, stanza)
     }
-    if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return undefined
+    if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return
     const reason = children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable"
-    return store.journal([{
+    store.journal([{
       digest: undecryptableDigest(stanza),
       ...encodeRecord({ kind: "undecryptable", attrs: stanza.attrs, me: me(), reason })
     }])
   }
 
-  const journalReceipt = (stanza: BinaryNode): Promise<void> | undefined => {
+  const journalReceipt = (stanza: BinaryNode): void => {
     const { attrs } = stanza
-    if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return undefined
+    if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return
     // that our phone has its copy says no more than the server's ack did
-    if (attrs["type"] === "sender" && acknowledged.get(attrs["id"])) return undefined
+    if (attrs["type"] === "sender" && acknowledged.get(attrs["id"])) return
     const lists = Array.isArray(stanza.content) ? stanza.content : []
     const items = lists.flatMap(({ content }) => (Array.isArray(content) ? content : []))
     const ids = [...new Set([attrs["id"], ...items.filter(({ tag }) => tag === "item").flatMap((item) => item.attrs["id"] ?? [])])]
-    return store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
+    store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
   }
 
   const sock = makeWASocket(config)
-  const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before })
+  const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before, durable: store.durable })
   // groups change while nobody listens
   caches.groups.flushAll()
-  sock.ev.on("creds.update", () => {
-    const saved = store.saveCreds(creds)
-    saved.catch(() => undefined)
-    guards.gate.hold(saved)
-  })
+  sock.ev.on("creds.update", () => store.saveCreds(creds))
   sock.ev.on("group-participants.update", ({ id }) => caches.groups.del(id))
   sock.ev.on("groups.update", (updates) => {
     for (const { id } of updates) if (id) caches.groups.del(id)
