@@ -6,6 +6,9 @@ import type { EmulatorOptions } from "./EmulatorOptions.ts"
 import type { EmulatorEvents, EventName } from "./Events.ts"
 import { Exchange } from "./Exchange.ts"
 import type { Faults } from "./Faults.ts"
+import { GroupOutgoing } from "./groups/GroupOutgoing.ts"
+import { Groups } from "./groups/Groups.ts"
+import { GroupTraffic } from "./groups/GroupTraffic.ts"
 import { sendHistory } from "./History.ts"
 import { Hub } from "./Hub.ts"
 import { Outgoing } from "./Outgoing.ts"
@@ -30,6 +33,9 @@ export class EmulatorServer {
   readonly #certificates: Certificates
   readonly #directory: Directory
   readonly #outgoing: Outgoing
+  readonly #inGroups: GroupOutgoing
+  /** The groups, and what members do to them. */
+  readonly groups: Groups
   readonly #pairing: Pairing
   readonly #login: Login
   readonly #phones = new Map<string, Phone>()
@@ -46,11 +52,14 @@ export class EmulatorServer {
     this.#directory = new Directory(this.#hub)
     this.#outgoing = new Outgoing(this.#hub)
     this.#pairing = new Pairing(this.#hub)
-    const queries = new Queries(this.#hub, this.#directory, {
+    this.groups = new Groups(this.#hub)
+    this.#inGroups = new GroupOutgoing(this.#hub)
+    const queries = new Queries(this.#hub, this.#directory, this.groups, {
       active: (companion) => this.#activate(companion),
       logout: (companion) => this.#pairing.unlink(companion, false)
     })
-    const exchange = new Exchange(this.#hub, this.#directory, this.#outgoing)
+    const traffic = new GroupTraffic(this.#hub, this.#directory, this.#inGroups)
+    const exchange = new Exchange(this.#hub, this.#directory, this.#outgoing, this.groups, traffic)
     this.#login = new Login(this.#hub, this.#directory, exchange, queries)
     this.#gate = new Gate(this.#hub, (socket, tcp) => {
       const id = this.#nextConnection++
@@ -125,7 +134,14 @@ export class EmulatorServer {
     const account = this.#directory.make(number, name)
     let phone = this.#phones.get(account.phone)
     if (!phone) {
-      const parts = { hub: this.#hub, directory: this.#directory, outgoing: this.#outgoing, pairing: this.#pairing }
+      const parts = {
+        hub: this.#hub,
+        directory: this.#directory,
+        outgoing: this.#outgoing,
+        inGroups: this.#inGroups,
+        groups: this.groups,
+        pairing: this.#pairing
+      }
       this.#phones.set(account.phone, phone = new Phone(parts, account))
     }
     return phone

@@ -1,7 +1,9 @@
 import { Companion } from "./Companion.ts"
 import type { Account } from "./Account.ts"
 import type { EmulatedDevice } from "./EmulatedDevice.ts"
+import { Group } from "./groups/Group.ts"
 import type { Hub } from "./Hub.ts"
+import { kindOf } from "./kindOf.ts"
 import { proto, type Node } from "./protocol/codec.ts"
 import { isLid } from "./protocol/jid.ts"
 import { child, node } from "./protocol/node.ts"
@@ -15,14 +17,6 @@ export interface Letter {
   readonly to: Account
   /** For the phone's own devices: keys, history. It is in no chat. */
   readonly peer?: boolean
-}
-
-const kindOf = (message: proto.IMessage): string => {
-  if (message.reactionMessage) return "reaction"
-  if (message.pollCreationMessage ?? message.pollCreationMessageV3 ?? message.pollUpdateMessage) return "poll"
-  const media = message.imageMessage ?? message.videoMessage ?? message.audioMessage ?? message.documentMessage ??
-    message.stickerMessage ?? message.contactMessage ?? message.locationMessage
-  return media ? "media" : "text"
 }
 
 /** Takes what emulated devices write to all it is for: encrypted to linked devices, in the clear to emulated ones. */
@@ -67,11 +61,11 @@ export class Outgoing {
   /** Answers a retry receipt with a new session: from the keys in the receipt, or from the server's bundle. */
   again(from: EmulatedDevice, device: Companion, id: string, count: number, bundle: PreKeyBundle | undefined): void {
     const sent = from.sent.get(id)
-    if (!sent || count > 5) return
+    if (!sent || sent.to instanceof Group || count > 5) return
     const peer = `${device.account.phone}.${device.number}`
     from.signal.open(peer, bundle ?? device.bundle())
     this.#hub.stats.add("retriesAnswered")
-    this.prepare(from, { id, ...sent }, device, count)()
+    this.prepare(from, { id, message: sent.message, to: sent.to }, device, count)()
   }
 
   /** From one real device to another: the server only turns the addresses round. */

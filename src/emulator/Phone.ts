@@ -1,13 +1,18 @@
 import type { Account, LinkedDevice } from "./Account.ts"
 import type { Directory } from "./Directory.ts"
-import { EmulatedDevice } from "./EmulatedDevice.ts"
+import { EmulatedDevice, type OwnReceipts } from "./EmulatedDevice.ts"
 import { EmulatorError } from "./EmulatorError.ts"
 import type { Addressing } from "./EmulatorOptions.ts"
 import { furtherDevice } from "./furtherDevice.ts"
+import { Group } from "./groups/Group.ts"
+import type { GroupOutgoing } from "./groups/GroupOutgoing.ts"
+import type { Groups } from "./groups/Groups.ts"
+import { PhoneGroups } from "./groups/PhoneGroups.ts"
 import type { Hub } from "./Hub.ts"
 import { messageId } from "./messageId.ts"
 import type { Letter, Outgoing } from "./Outgoing.ts"
 import type { proto } from "./protocol/codec.ts"
+import { isGroup } from "./protocol/jid.ts"
 import { node } from "./protocol/node.ts"
 import { type ReceiptType, sendReceipt } from "./Receipts.ts"
 import type { Received } from "./Received.ts"
@@ -27,20 +32,32 @@ export class Phone {
   readonly #hub: Hub
   readonly #directory: Directory
   readonly #outgoing: Outgoing
+  readonly #inGroups: GroupOutgoing
+  /** What this person does in groups. */
+  readonly groups: PhoneGroups
   readonly #pairing: Pairing
   readonly #statuses: Statuses
   readonly #waiting: Waiters<Received>
   #reply: ((received: Received) => Reply | Promise<Reply>) | undefined
 
   constructor(
-    parts: { readonly hub: Hub; readonly directory: Directory; readonly outgoing: Outgoing; readonly pairing: Pairing },
+    parts: {
+      readonly hub: Hub
+      readonly directory: Directory
+      readonly outgoing: Outgoing
+      readonly inGroups: GroupOutgoing
+      readonly groups: Groups
+      readonly pairing: Pairing
+    },
     account: Account
   ) {
     this.account = account
     this.#hub = parts.hub
     this.#directory = parts.directory
     this.#outgoing = parts.outgoing
+    this.#inGroups = parts.inGroups
     this.#pairing = parts.pairing
+    this.groups = new PhoneGroups(account, parts.groups, (number) => this.#known(number))
     this.#statuses = new Statuses(parts.hub.timers)
     this.#waiting = new Waiters(parts.hub.timers)
     account.primary.onShown = (received) => this.#shown(received)
@@ -86,11 +103,11 @@ export class Phone {
   }
 
   /** Which receipts go out by themselves, from all emulated devices of the account. */
-  get receipts(): { readonly delivered: boolean; readonly read: boolean } {
+  get receipts(): OwnReceipts {
     return this.account.primary.receipts
   }
 
-  set receipts(receipts: { readonly delivered?: boolean; readonly read?: boolean }) {
+  set receipts(receipts: Partial<OwnReceipts>) {
     this.account.primary.receipts = { ...this.account.primary.receipts, ...receipts }
   }
 
@@ -123,18 +140,19 @@ export class Phone {
     return furtherDevice(this.#hub, this.account)
   }
 
-  /** Writes to an account, and to one's own linked devices. Gives the message id. */
+  /** Writes to an account or in a group, and to one's own linked devices. Gives the message id. */
   async send(
     to: string,
     content: Content,
     options: { readonly id?: string; readonly device?: number } = {}
   ): Promise<string> {
-    const letter = this.#letter(to, content, options.id)
     const device = this.account.devices.get(options.device ?? 0)
     if (!(device instanceof EmulatedDevice)) throw new EmulatorError("unknown-device", "that device is not emulated")
-    this.#outgoing.send(device, letter)
-    this.#statuses.sent(letter.id)
-    return letter.id
+    const { id = messageId() } = options
+    if (isGroup(to)) this.#inGroups.send(device, this.groups.writable(to), { id, message: messageOf(content) })
+    else this.#outgoing.send(device, this.#letter(to, content, id))
+    this.#statuses.sent(id)
+    return id
   }
 
   /** Encrypts now for each linked device of the recipient; `deliver` puts it on the wire later, or more than once. */
@@ -151,7 +169,9 @@ export class Phone {
     const sent = this.account.primary.sent.get(id)
     if (!sent) throw new EmulatorError("unknown-message", `${this.phone} has not sent ${id}`)
     const { primary } = this.account
-    for (const companion of sent.to.companions) this.#outgoing.prepare(primary, { id, ...sent }, companion)()
+    const { message, to } = sent
+    if (to instanceof Group) return this.#inGroups.prepare(primary, to, { id, message }).forEach(({ deliver }) => deliver())
+    for (const companion of to.companions) this.#outgoing.prepare(primary, { id, message, to }, companion)()
   }
 
   /** Opens new sessions with all linked devices of an account, as after a re-installation of theirs. */
@@ -220,7 +240,7 @@ export class Phone {
 
   async #answer(reply: (received: Received) => Reply | Promise<Reply>, received: Received): Promise<void> {
     const content = await reply(received)
-    if (content) await this.send(received.from, content)
+    if (content) await this.send(isGroup(received.chat) ? received.chat : received.from, content)
   }
 
   #give(type: ReceiptType, ids: ReadonlyArray<string>): void {
@@ -228,11 +248,14 @@ export class Phone {
     if (ids.length > 0 && chosen.length === 0) {
       throw new EmulatorError("unknown-message", `no message ${ids.join(", ")}`)
     }
-    const byChat = Map.groupBy(chosen, (each) => each.chat)
-    for (const [chat, messages] of byChat) {
-      const author = this.#known(messages[0]?.from ?? "")
-      const options = { ids: messages.map((each) => each.id), type, addressedAs: chat }
-      sendReceipt(this.#hub, this.account.primary, author, options)
+    const byWriter = Map.groupBy(chosen, (each) => `${each.chat} ${each.from}`)
+    for (const messages of byWriter.values()) {
+      const [first] = messages
+      if (!first) continue
+      const group = isGroup(first.chat) ? first.chat : undefined
+      const addressedAs = group === undefined ? first.chat : this.groups.addressIn(group)
+      const options = { ids: messages.map((each) => each.id), type, addressedAs, ...(group === undefined ? {} : { group }) }
+      sendReceipt(this.#hub, this.account.primary, this.#known(first.from), options)
     }
   }
 

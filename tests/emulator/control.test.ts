@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { Emulator } from "../../src/emulator/Emulator.ts"
 import { ControlServer } from "../../src/emulator/control/ControlServer.ts"
 import { Client } from "./client.ts"
-import { BUDI, SITI, world } from "./world.ts"
+import { ANI, BUDI, SITI, world } from "./world.ts"
 
 const controlled = async () => {
   const all = await world()
@@ -15,7 +15,7 @@ const controlled = async () => {
   onTestFinished(() => control.close())
   const call = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(url + path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-    return [response.status, await response.json()] as [number, { readonly id: string }]
+    return [response.status, await response.json()] as [number, { readonly id: string; readonly jid: string }]
   }
   return { ...all, call, url }
 }
@@ -45,7 +45,7 @@ describe("the control API", () => {
     await call("POST", `/phones/${BUDI}/read`, { id: first })
     await client.untilStatus(first, 4)
     const receipts = await call("POST", `/phones/${BUDI}/receipts`, { read: true })
-    expect(receipts).toEqual([200, { delivered: true, read: true }])
+    expect(receipts).toEqual([200, { delivered: true, read: true, sender: true }])
     await call("POST", `/phones/${BUDI}/auto-reply`, { echo: true })
     await client.send(BUDI, "gema")
     await client.untilMessage("gema")
@@ -80,6 +80,33 @@ describe("the control API", () => {
     await call("POST", "/faults", { kind: "stream-error", phone: SITI, code: 503 })
     await client.untilClosed()
     expect(client.closeCode).toBe(503)
+  })
+
+  it("makes groups, speaks in them and changes them", async () => {
+    const { call, link } = await controlled()
+    const client = await link()
+    const [status, made] = await call("POST", `/phones/${BUDI}/groups`, { subject: "Keluarga", members: [SITI] })
+    const { jid } = made
+    expect([status, made]).toMatchObject([200, { subject: "Keluarga", addressing: "lid", members: [{ phone: BUDI }, { phone: SITI }] }])
+    await call("POST", `/phones/${BUDI}/messages`, { to: jid, text: "halo" })
+    expect((await client.untilMessage("halo")).message.key.remoteJid).toBe(jid)
+    const changed = await call("PATCH", `/phones/${BUDI}/groups/${jid}`, { subject: "Baru", announcement: true })
+    expect(changed).toMatchObject([200, { subject: "Baru", announcement: true, locked: false }])
+    await client.untilEvent("groups.update", (all) => all.some((each) => each.subject === "Baru"))
+    const added = await call("POST", `/phones/${BUDI}/groups/${jid}/add`, { members: [ANI, SITI] })
+    expect(added).toEqual([200, { results: [{ phone: ANI, code: 200 }, { phone: SITI, code: 409 }] }])
+    await call("POST", `/phones/${BUDI}/groups/${jid}/promote`, { members: [SITI] })
+    await client.untilEvent("group-participants.update", ({ action }) => action === "promote")
+    const sent = await client.socket.sendMessage(jid, { text: "siap" })
+    await client.untilAck(sent?.key.id ?? "")
+    const shown = await call("GET", `/phones/${ANI}/messages`)
+    expect(shown).toMatchObject([200, { messages: [{ chat: jid, from: SITI, text: "siap" }] }])
+    expect(await call("GET", "/audit")).toMatchObject([200, { accepted: 1, shown: 1, acceptedNotShown: [] }])
+    expect(await call("POST", `/phones/${ANI}/messages`, { to: jid, text: "?" })).toEqual(refusal(403, "refused"))
+    expect(await call("DELETE", `/phones/${ANI}/groups/${jid}`)).toEqual([200, {}])
+    expect(await call("GET", `/phones/${ANI}/groups/${jid}`)).toEqual(refusal(403, "refused"))
+    expect(await call("GET", "/groups")).toMatchObject([200, { groups: [{ jid, members: [{}, { role: "admin" }] }] }])
+    expect(await call("POST", `/phones/${BUDI}/groups`, { subject: "x" })).toEqual(refusal(400, "bad-request"))
   })
 
   it("says in JSON what is wrong", async () => {

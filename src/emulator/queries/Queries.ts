@@ -1,5 +1,7 @@
 import type { Companion, Stream } from "../Companion.ts"
 import type { Directory } from "../Directory.ts"
+import { groupQueries } from "../groups/groupQueries.ts"
+import type { Groups } from "../groups/Groups.ts"
 import type { Hub } from "../Hub.ts"
 import type { Node } from "../protocol/codec.ts"
 import { SERVER_JID } from "../protocol/jid.ts"
@@ -33,7 +35,6 @@ const byNamespace: Record<string, Query> = {
   "w:biz": settings.business,
   bot: settings.bots,
   "w:m": settings.media,
-  "w:g2": settings.groups,
   "w:stats": settings.accepted,
   disappearing_mode: settings.accepted,
   "urn:xmpp:whatsapp:push": settings.accepted,
@@ -46,15 +47,18 @@ const byNamespace: Record<string, Query> = {
 export class Queries {
   readonly #hub: Hub
   readonly #directory: Directory
+  readonly #groups: Query
   readonly #on: { readonly active: (companion: Companion) => void; readonly logout: (companion: Companion) => void }
 
   constructor(
     hub: Hub,
     directory: Directory,
+    groups: Groups,
     on: { readonly active: (companion: Companion) => void; readonly logout: (companion: Companion) => void }
   ) {
     this.#hub = hub
     this.#directory = directory
+    this.#groups = groupQueries(groups)
     this.#on = on
   }
 
@@ -76,7 +80,8 @@ export class Queries {
     if (xmlns === "md") {
       return child(iq, "remove-companion-device") ? { after: () => this.#on.logout(companion) } : undefined
     }
-    return byNamespace[xmlns]?.({ iq, companion, hub: this.#hub, directory: this.#directory })
+    const query = xmlns === "w:g2" ? this.#groups : byNamespace[xmlns]
+    return query?.({ iq, companion, hub: this.#hub, directory: this.#directory })
   }
 
   #unknown(companion: Companion, iq: Node): Answer {

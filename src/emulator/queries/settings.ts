@@ -65,6 +65,4 @@ export const media: Query = ({ iq }) =>
     }
     : undefined
 
-export const groups: Query = ({ iq }) => child(iq, "participating") ? { content: [node("groups", {}, [])] } : notFound
-
 export const accepted: Query = () => done
