@@ -66,6 +66,8 @@ export class EmulatedDevice {
   readonly #retries = new Recent<{ count: number; readonly record: Undecryptable | undefined }>(REMEMBERED)
   /** Which receipts it gives of its own accord. */
   receipts: OwnReceipts
+  /** Whether it uploads media again that its linked devices can no longer fetch, has lost them, or does not answer. */
+  reuploads: "yes" | "not-found" | "never" = "yes"
   onShown: (received: Received) => void = () => {}
   /** What a linked device of someone else did with a message written here. */
   onReceipt: (id: string, type: string, by: { readonly account: Account; readonly number: number }) => void = () => {}

@@ -4,6 +4,8 @@ export type Addressing = "pn" | "lid"
 export interface EmulatorOptions {
   /** 0 takes a free port. */
   readonly port?: number
+  /** Of the media server; 0 takes a free one. */
+  readonly mediaPort?: number
   readonly host?: string
   /** With it the server speaks wss. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
@@ -32,6 +34,7 @@ export interface EmulatorOptions {
 
 export const settle = (options: EmulatorOptions) => ({
   port: options.port ?? 0,
+  mediaPort: options.mediaPort ?? 0,
   host: options.host ?? "127.0.0.1",
   tls: options.tls,
   rootSeed: options.rootSeed,

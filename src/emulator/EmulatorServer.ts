@@ -11,6 +11,8 @@ import { Groups } from "./groups/Groups.ts"
 import { GroupTraffic } from "./groups/GroupTraffic.ts"
 import { sendHistory } from "./History.ts"
 import { Hub } from "./Hub.ts"
+import { Media } from "./media/Media.ts"
+import { MediaRetry } from "./media/MediaRetry.ts"
 import { Outgoing } from "./Outgoing.ts"
 import { Phone } from "./Phone.ts"
 import { Certificates } from "./protocol/certificates.ts"
@@ -37,6 +39,8 @@ export class EmulatorServer {
   /** The groups, and what members do to them. */
   readonly groups: Groups
   readonly #pairing: Pairing
+  /** The media server and what lies there. */
+  readonly media: Media
   readonly #login: Login
   readonly #phones = new Map<string, Phone>()
   readonly #connections = new Set<Connection>()
@@ -53,13 +57,19 @@ export class EmulatorServer {
     this.#outgoing = new Outgoing(this.#hub)
     this.#pairing = new Pairing(this.#hub)
     this.groups = new Groups(this.#hub)
+    this.media = new Media(this.#hub)
     this.#inGroups = new GroupOutgoing(this.#hub)
-    const queries = new Queries(this.#hub, this.#directory, this.groups, {
+    const queries = new Queries(this.#hub, this.#directory, { groups: this.groups, media: this.media.server }, {
       active: (companion) => this.#activate(companion),
       logout: (companion) => this.#pairing.unlink(companion, false)
     })
     const traffic = new GroupTraffic(this.#hub, this.#directory, this.#inGroups)
-    const exchange = new Exchange(this.#hub, this.#directory, this.#outgoing, this.groups, traffic)
+    const exchange = new Exchange(this.#hub, this.#directory, {
+      outgoing: this.#outgoing,
+      groups: this.groups,
+      inGroups: traffic,
+      mediaRetry: new MediaRetry(this.#hub, this.media)
+    })
     this.#login = new Login(this.#hub, this.#directory, exchange, queries)
     this.#gate = new Gate(this.#hub, (socket, tcp) => {
       const id = this.#nextConnection++
@@ -70,7 +80,13 @@ export class EmulatorServer {
   }
 
   async start(): Promise<this> {
-    this.#url = await this.#gate.listen()
+    await this.media.listen()
+    try {
+      this.#url = await this.#gate.listen()
+    } catch (error) {
+      await this.media.close()
+      throw error
+    }
     return this
   }
 
@@ -82,6 +98,15 @@ export class EmulatorServer {
   /** For `WA_NOISE_ROOT_KEY`: the public key, in hex, that the certificate chain ends at. */
   get noiseRootKey(): string {
     return this.#certificates.root.publicKey.toString("hex")
+  }
+
+  /** For `WA_MEDIA_CA`: the authority behind the media server, in PEM; or the path of a file with it. */
+  get mediaCa(): string {
+    return this.media.server.ca
+  }
+
+  mediaCaFile(): Promise<string> {
+    return this.media.store.write("ca.pem", this.mediaCa)
   }
 
   /** The open connections; a label says which device is logged in. */
@@ -140,6 +165,7 @@ export class EmulatorServer {
         outgoing: this.#outgoing,
         inGroups: this.#inGroups,
         groups: this.groups,
+        media: this.media,
         pairing: this.#pairing
       }
       this.#phones.set(account.phone, phone = new Phone(parts, account))
@@ -188,6 +214,7 @@ export class EmulatorServer {
       this.#hub.faults.clear()
       for (const connection of this.#connections) connection.reset()
       await this.#gate.close()
+      await this.media.close()
     })()
   }
 

@@ -7,6 +7,7 @@ import { Group } from "./groups/Group.ts"
 import type { Groups } from "./groups/Groups.ts"
 import type { GroupTraffic } from "./groups/GroupTraffic.ts"
 import type { Hub } from "./Hub.ts"
+import type { MediaRetry } from "./media/MediaRetry.ts"
 import type { Outgoing } from "./Outgoing.ts"
 import type { Node } from "./protocol/codec.ts"
 import { isGroup, parseJid } from "./protocol/jid.ts"
@@ -37,13 +38,24 @@ export class Exchange {
   readonly #outgoing: Outgoing
   readonly #groups: Groups
   readonly #inGroups: GroupTraffic
+  readonly #mediaRetry: MediaRetry
 
-  constructor(hub: Hub, directory: Directory, outgoing: Outgoing, groups: Groups, inGroups: GroupTraffic) {
+  constructor(
+    hub: Hub,
+    directory: Directory,
+    parts: {
+      readonly outgoing: Outgoing
+      readonly groups: Groups
+      readonly inGroups: GroupTraffic
+      readonly mediaRetry: MediaRetry
+    }
+  ) {
     this.#hub = hub
     this.#directory = directory
-    this.#outgoing = outgoing
-    this.#groups = groups
-    this.#inGroups = inGroups
+    this.#outgoing = parts.outgoing
+    this.#groups = parts.groups
+    this.#inGroups = parts.inGroups
+    this.#mediaRetry = parts.mediaRetry
   }
 
   message(companion: Companion, stanza: Node): void {
@@ -93,6 +105,7 @@ export class Exchange {
     const retried = type === "retry"
     if (!retried) for (const id of ids) companion.queue.acknowledge("message", id, recipient ? undefined : to)
     events.emit("receipt", { phone: companion.account.phone, device: companion.number, ids, type, to: to ?? "" })
+    if (type === "server-error") return this.#mediaRetry.asked(companion, stanza)
     const group = this.#groups.find(to)
     if (group) return this.#inGroups.receipt(companion, group, stanza)
     if (retried) return this.#retry(companion, stanza)

@@ -10,6 +10,9 @@ import type { Groups } from "./groups/Groups.ts"
 import { PhoneGroups } from "./groups/PhoneGroups.ts"
 import type { Hub } from "./Hub.ts"
 import { messageId } from "./messageId.ts"
+import type { Attachment } from "./media/Attachment.ts"
+import type { Media } from "./media/Media.ts"
+import { mediaOf, type MessageMedium } from "./media/mediaOf.ts"
 import type { Letter, Outgoing } from "./Outgoing.ts"
 import type { proto } from "./protocol/codec.ts"
 import { isGroup } from "./protocol/jid.ts"
@@ -36,6 +39,7 @@ export class Phone {
   /** What this person does in groups. */
   readonly groups: PhoneGroups
   readonly #pairing: Pairing
+  readonly #media: Media
   readonly #statuses: Statuses
   readonly #waiting: Waiters<Received>
   #reply: ((received: Received) => Reply | Promise<Reply>) | undefined
@@ -47,6 +51,7 @@ export class Phone {
       readonly outgoing: Outgoing
       readonly inGroups: GroupOutgoing
       readonly groups: Groups
+      readonly media: Media
       readonly pairing: Pairing
     },
     account: Account
@@ -57,6 +62,7 @@ export class Phone {
     this.#outgoing = parts.outgoing
     this.#inGroups = parts.inGroups
     this.#pairing = parts.pairing
+    this.#media = parts.media
     this.groups = new PhoneGroups(account, parts.groups, (number) => this.#known(number))
     this.#statuses = new Statuses(parts.hub.timers)
     this.#waiting = new Waiters(parts.hub.timers)
@@ -153,6 +159,37 @@ export class Phone {
     else this.#outgoing.send(device, this.#letter(to, content, id))
     this.#statuses.sent(id)
     return id
+  }
+
+  /** Uploads an attachment, and writes with it. */
+  async sendMedia(to: string, attachment: Attachment, options: { readonly id?: string } = {}): Promise<string> {
+    return this.send(to, await this.#media.attach(attachment), options)
+  }
+
+  /** Fetches the medium of a message in the inbox to its end, and says what it is; an error if it is not that. */
+  async medium(id: string): Promise<MessageMedium> {
+    const medium = await this.#media.check(this.#message(id))
+    if (!medium) throw new EmulatorError("unknown-message", `message ${id} carries no medium`)
+    return medium
+  }
+
+  /** The bytes of the medium of a message in the inbox. */
+  openMedium(id: string): AsyncIterable<Buffer> {
+    const medium = mediaOf(this.#message(id))
+    if (!medium) throw new EmulatorError("unknown-message", `message ${id} carries no medium`)
+    return this.#media.open(medium)
+  }
+
+  /** From now on the medium of a message, in or out, cannot be fetched where the message says. */
+  expireMedium(id: string, status: 404 | 410 = 410): void {
+    const medium = mediaOf(this.#message(id))
+    if (!medium) throw new EmulatorError("unknown-message", `message ${id} carries no medium`)
+    this.#media.store.expire(medium.directPath, status)
+  }
+
+  /** Whether this phone uploads media again for its linked devices, has lost them, or does not answer. */
+  set reuploads(reuploads: "yes" | "not-found" | "never") {
+    this.account.primary.reuploads = reuploads
   }
 
   /** Encrypts now for each linked device of the recipient; `deliver` puts it on the wire later, or more than once. */
@@ -257,6 +294,13 @@ export class Phone {
       const options = { ids: messages.map((each) => each.id), type, addressedAs, ...(group === undefined ? {} : { group }) }
       sendReceipt(this.#hub, this.account.primary, this.#known(first.from), options)
     }
+  }
+
+  #message(id: string): proto.IMessage {
+    const { inbox, sent } = this.account.primary
+    const message = inbox.entries.findLast((each) => each.id === id)?.message ?? sent.get(id)?.message
+    if (!message) throw new EmulatorError("unknown-message", `no message ${id}`)
+    return message
   }
 
   #letter(to: string, content: Content, id = messageId()): Letter {

@@ -1,5 +1,8 @@
+import { createHash } from "node:crypto"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { Agent as HttpsAgent } from "node:https"
+import { readFile } from "node:fs/promises"
 import { createInterface } from "node:readline"
 import { Effect } from "effect"
 import { describe, expect, it, onTestFinished } from "vitest"
@@ -109,6 +112,30 @@ describe("the control API", () => {
     expect(await call("POST", `/phones/${BUDI}/groups`, { subject: "x" })).toEqual(refusal(400, "bad-request"))
   })
 
+  it("sends media and reads those that arrive", async () => {
+    const { call, link, server } = await controlled()
+    const agent = new HttpsAgent({ ca: server.mediaCa })
+    onTestFinished(() => agent.destroy())
+    const client = await link(SITI, { fetchAgent: agent })
+    const base64 = Buffer.from("gambar").toString("base64")
+    const picture = { to: SITI, kind: "image", caption: "lihat", base64 }
+    const [, sent] = await call("POST", `/phones/${BUDI}/media`, picture)
+    const sha256 = createHash("sha256").update("gambar").digest("hex")
+    expect(sent).toMatchObject({ kind: "image", caption: "lihat", size: 6, sha256 })
+    await client.until(() => client.messages.some(({ message }) => message.key.id === sent.id), "the picture")
+    const document = { document: Buffer.from("gambar"), mimetype: "text/plain", fileName: "a.txt" }
+    const answer = await client.socket.sendMessage(`${BUDI}@s.whatsapp.net`, document)
+    const id = answer?.key.id ?? ""
+    await client.untilAck(id)
+    const medium = { kind: "document", mimetype: "text/plain", fileName: "a.txt", size: 6, sha256 }
+    expect(await call("GET", `/phones/${BUDI}/messages/${id}/medium`)).toMatchObject([200, medium])
+    expect(await call("GET", `/phones/${BUDI}/messages`)).toMatchObject([200, { messages: [{ id, medium }] }])
+    expect(await call("POST", `/phones/${BUDI}/messages/${sent.id}/medium/expire`, { status: 404 })).toEqual([200, {}])
+    expect(await call("POST", `/phones/${SITI}/reuploads`, { how: "not-found" })).toEqual([200, {}])
+    expect(await call("GET", `/phones/${BUDI}/messages/none/medium`)).toEqual(refusal(404, "unknown-message"))
+    expect(await call("POST", `/phones/${BUDI}/media`, { to: SITI, kind: "image" })).toEqual(refusal(400, "bad-request"))
+  })
+
   it("says in JSON what is wrong", async () => {
     const { call, url } = await controlled()
     expect(await call("GET", "/nothing")).toMatchObject([404, { error: { code: "not-found" } }])
@@ -134,6 +161,7 @@ describe("the command", () => {
     for await (const line of createInterface({ input: child.stdout })) if (lines.push(line) === 3) break
     expect(lines[0]).toMatch(/^WA_SOCKET_URL=ws:\/\/127\.0\.0\.1:\d+\/ws\/chat$/)
     expect(lines[1]).toMatch(/^WA_NOISE_ROOT_KEY=[0-9a-f]{64}$/)
+    expect(await readFile(lines[2]?.split("=")[1] ?? "", "utf8")).toMatch(/^-----BEGIN CERTIFICATE/)
     const client = new Client(lines[0]?.split("=")[1] ?? "")
     await client.untilQr()
     child.kill("SIGTERM")

@@ -1,19 +1,22 @@
 import type { EmulatorServer } from "../EmulatorServer.ts"
+import { mediaOf } from "../media/mediaOf.ts"
 import type { Phone } from "../Phone.ts"
 import { node } from "../protocol/node.ts"
 import type { Received } from "../Received.ts"
 import { type Breakage, breakages } from "../server/Breakage.ts"
 import { faultOf } from "./faultOf.ts"
 import { groupRoutes } from "./groupRoutes.ts"
+import { mediaRoutes, shownMedium } from "./mediaRoutes.ts"
 import { phoneOf } from "./phoneOf.ts"
 import { BadRequest, flagIf, type Route, text, textIf } from "./Route.ts"
 
-const shown = (received: Received) => ({
+const shown = (received: Received, medium = mediaOf(received.message)) => ({
   id: received.id,
   chat: received.chat,
   from: received.from,
   sender: received.sender,
   text: received.text,
+  ...(medium ? { medium: shownMedium(medium) } : {}),
   fromMe: received.fromMe,
   at: received.at.toISOString()
 })
@@ -30,6 +33,7 @@ const describe = (phone: Phone) => ({
 const state = (server: EmulatorServer) => ({
   url: server.url,
   noiseRootKey: server.noiseRootKey,
+  mediaCa: server.mediaCa,
   accounts: server.phones.map(describe),
   connections: server.connections.map(({ id, label }) => ({ id, ...label }))
 })
@@ -74,7 +78,7 @@ export const routes: ReadonlyArray<Route> = [
     const { inbox } = phoneOf(call)
     const after = call.query.get("after")
     const start = after === null ? 0 : inbox.findIndex((each) => each.id === after) + 1
-    return { messages: inbox.slice(start).map(shown) }
+    return { messages: inbox.slice(start).map((each) => shown(each)) }
   }],
   ["POST", "/phones/:phone/read", (call) => {
     const id = textIf(call.body, "id")
@@ -115,5 +119,6 @@ export const routes: ReadonlyArray<Route> = [
     server.faults.clear()
     return {}
   }],
-  ...groupRoutes
+  ...groupRoutes,
+  ...mediaRoutes
 ]

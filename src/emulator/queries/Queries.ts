@@ -2,12 +2,14 @@ import type { Companion, Stream } from "../Companion.ts"
 import type { Directory } from "../Directory.ts"
 import { groupQueries } from "../groups/groupQueries.ts"
 import type { Groups } from "../groups/Groups.ts"
+import type { MediaServer } from "../media/MediaServer.ts"
 import type { Hub } from "../Hub.ts"
 import type { Node } from "../protocol/codec.ts"
 import { SERVER_JID } from "../protocol/jid.ts"
 import { child, children, node } from "../protocol/node.ts"
 import { appState } from "./appState.ts"
 import { encrypt } from "./encrypt.ts"
+import { mediaConn } from "./mediaConn.ts"
 import { mex } from "./mex.ts"
 import { type Answer, done, type Query } from "./Query.ts"
 import * as settings from "./settings.ts"
@@ -34,7 +36,6 @@ const byNamespace: Record<string, Query> = {
   "w:profile:picture": settings.picture,
   "w:biz": settings.business,
   bot: settings.bots,
-  "w:m": settings.media,
   "w:stats": settings.accepted,
   disappearing_mode: settings.accepted,
   "urn:xmpp:whatsapp:push": settings.accepted,
@@ -47,18 +48,18 @@ const byNamespace: Record<string, Query> = {
 export class Queries {
   readonly #hub: Hub
   readonly #directory: Directory
-  readonly #groups: Query
+  readonly #own: Record<string, Query>
   readonly #on: { readonly active: (companion: Companion) => void; readonly logout: (companion: Companion) => void }
 
   constructor(
     hub: Hub,
     directory: Directory,
-    groups: Groups,
+    parts: { readonly groups: Groups; readonly media: MediaServer },
     on: { readonly active: (companion: Companion) => void; readonly logout: (companion: Companion) => void }
   ) {
     this.#hub = hub
     this.#directory = directory
-    this.#groups = groupQueries(groups)
+    this.#own = { "w:g2": groupQueries(parts.groups), "w:m": mediaConn(parts.media) }
     this.#on = on
   }
 
@@ -80,7 +81,7 @@ export class Queries {
     if (xmlns === "md") {
       return child(iq, "remove-companion-device") ? { after: () => this.#on.logout(companion) } : undefined
     }
-    const query = xmlns === "w:g2" ? this.#groups : byNamespace[xmlns]
+    const query = this.#own[xmlns] ?? byNamespace[xmlns]
     return query?.({ iq, companion, hub: this.#hub, directory: this.#directory })
   }
 

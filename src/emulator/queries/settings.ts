@@ -53,16 +53,4 @@ export const business: Query = ({ iq }) => {
 
 export const bots: Query = ({ iq }) => child(iq, "bot") ? { content: [node("bot", { v: "2" }, [])] } : undefined
 
-/** There is no media server: what asks for one is sent to a name that never resolves, not to WhatsApp. */
-export const media: Query = ({ iq }) =>
-  child(iq, "media_conn")
-    ? {
-      content: [
-        node("media_conn", { auth: "emulated", ttl: "300", auth_ttl: "300", max_buckets: "12" }, [
-          node("host", { hostname: "media.emulator.invalid", maxContentLengthBytes: "104857600" })
-        ])
-      ]
-    }
-    : undefined
-
 export const accepted: Query = () => done
