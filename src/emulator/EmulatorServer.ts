@@ -9,12 +9,14 @@ import type { Faults } from "./Faults.ts"
 import { GroupOutgoing } from "./groups/GroupOutgoing.ts"
 import { Groups } from "./groups/Groups.ts"
 import { GroupTraffic } from "./groups/GroupTraffic.ts"
-import { sendHistory } from "./History.ts"
+import { sendHistory } from "./history/sendHistory.ts"
 import { Hub } from "./Hub.ts"
 import { Media } from "./media/Media.ts"
 import { MediaRetry } from "./media/MediaRetry.ts"
 import { Outgoing } from "./Outgoing.ts"
 import { Phone } from "./Phone.ts"
+import { Presences } from "./Presences.ts"
+import { Pictures } from "./profile/Pictures.ts"
 import { Certificates } from "./protocol/certificates.ts"
 import { type Node, proto } from "./protocol/codec.ts"
 import { SERVER_JID } from "./protocol/jid.ts"
@@ -39,6 +41,8 @@ export class EmulatorServer {
   /** The groups, and what members do to them. */
   readonly groups: Groups
   readonly #pairing: Pairing
+  readonly #presences: Presences
+  readonly #pictures: Pictures
   /** The media server and what lies there. */
   readonly media: Media
   readonly #login: Login
@@ -58,8 +62,14 @@ export class EmulatorServer {
     this.#pairing = new Pairing(this.#hub)
     this.groups = new Groups(this.#hub)
     this.media = new Media(this.#hub)
+    this.#presences = new Presences(this.#directory, this.groups)
+    this.#pictures = new Pictures(this.#hub, this.#directory, this.groups, this.media)
     this.#inGroups = new GroupOutgoing(this.#hub)
-    const queries = new Queries(this.#hub, this.#directory, { groups: this.groups, media: this.media.server }, {
+    const queries = new Queries(this.#hub, this.#directory, {
+      groups: this.groups,
+      media: this.media.server,
+      pictures: this.#pictures
+    }, {
       active: (companion) => this.#activate(companion),
       logout: (companion) => this.#pairing.unlink(companion, false)
     })
@@ -68,7 +78,8 @@ export class EmulatorServer {
       outgoing: this.#outgoing,
       groups: this.groups,
       inGroups: traffic,
-      mediaRetry: new MediaRetry(this.#hub, this.media)
+      mediaRetry: new MediaRetry(this.#hub, this.media),
+      presences: this.#presences
     })
     this.#login = new Login(this.#hub, this.#directory, exchange, queries)
     this.#gate = new Gate(this.#hub, (socket, tcp) => {
@@ -166,6 +177,8 @@ export class EmulatorServer {
         inGroups: this.#inGroups,
         groups: this.groups,
         media: this.media,
+        presences: this.#presences,
+        pictures: this.#pictures,
         pairing: this.#pairing
       }
       this.#phones.set(account.phone, phone = new Phone(parts, account))
@@ -244,7 +257,9 @@ export class EmulatorServer {
     const offline = companion.flush()
     stream.send(node("ib", { from: SERVER_JID }, [node("offline", { count: String(offline) })]))
     companion.online = true
-    if (companion.logins === 1 && this.#hub.settings.historySync) sendHistory(this.#outgoing, companion)
+    if (companion.logins === 1 && this.#hub.settings.historySync) {
+      sendHistory(this.#outgoing, this.media, companion).catch((error: unknown) => this.#hub.fail(error))
+    }
     this.#hub.events.emit("online", { phone: companion.account.phone, device: companion.number, offline })
   }
 }

@@ -12,6 +12,7 @@ import type { Outgoing } from "./Outgoing.ts"
 import type { Node } from "./protocol/codec.ts"
 import { isGroup, parseJid } from "./protocol/jid.ts"
 import { bytesOf, child, children, node } from "./protocol/node.ts"
+import type { Presences } from "./Presences.ts"
 import { askForRetry, receiptIds, sendReceipt, sendSenderReceipt } from "./Receipts.ts"
 import { readRetryBundle } from "./signal/PreKeyBundle.ts"
 
@@ -39,6 +40,7 @@ export class Exchange {
   readonly #groups: Groups
   readonly #inGroups: GroupTraffic
   readonly #mediaRetry: MediaRetry
+  readonly presences: Presences
 
   constructor(
     hub: Hub,
@@ -48,6 +50,7 @@ export class Exchange {
       readonly groups: Groups
       readonly inGroups: GroupTraffic
       readonly mediaRetry: MediaRetry
+      readonly presences: Presences
     }
   ) {
     this.#hub = hub
@@ -56,6 +59,7 @@ export class Exchange {
     this.#groups = parts.groups
     this.#inGroups = parts.inGroups
     this.#mediaRetry = parts.mediaRetry
+    this.presences = parts.presences
   }
 
   message(companion: Companion, stanza: Node): void {
@@ -92,7 +96,9 @@ export class Exchange {
     else answer()
     if ((cut ?? dropped)?.deliver === false) return
     if (chat instanceof Group) return this.#inGroups.deliver(companion, chat, stanza)
-    for (const copy of copies) this.#deliver(companion, stanza, chat, chatJid, copy)
+    for (const copy of copies) {
+      if (!copy.device.account.blocks(own)) this.#deliver(companion, stanza, chat, chatJid, copy)
+    }
   }
 
   receipt(companion: Companion, stanza: Node): void {

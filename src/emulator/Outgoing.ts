@@ -3,7 +3,7 @@ import type { Account } from "./Account.ts"
 import type { EmulatedDevice } from "./EmulatedDevice.ts"
 import { Group } from "./groups/Group.ts"
 import type { Hub } from "./Hub.ts"
-import { kindOf } from "./kindOf.ts"
+import { editAttribute, mediaTypeOf, stanzaType } from "./messages/stanzaType.ts"
 import { proto, type Node } from "./protocol/codec.ts"
 import { isLid } from "./protocol/jid.ts"
 import { child, node } from "./protocol/node.ts"
@@ -27,11 +27,12 @@ export class Outgoing {
     this.#hub = hub
   }
 
-  /** To all devices of the recipient, and to the other devices of the writer's own account. */
+  /** To all devices of the recipient, unless they block the writer, and to the other devices of the writer's own account. */
   send(from: EmulatedDevice, letter: Letter): void {
     from.sent.set(letter.id, { message: letter.message, to: letter.to })
     const own = letter.to === from.account ? [] : [...from.account.devices.values()]
-    for (const device of [...letter.to.devices.values(), ...own]) {
+    const theirs = letter.to.blocks(from.account) ? [] : [...letter.to.devices.values()]
+    for (const device of [...theirs, ...own]) {
       if (device === from) continue
       if (device instanceof Companion) this.#toCompanion(from, letter, device)
       else {
@@ -108,17 +109,17 @@ export class Outgoing {
     const ciphertext = Buffer.from(encrypted.ciphertext)
     if (spoiled) ciphertext[ciphertext.length - 1] = (ciphertext.at(-1) ?? 0) ^ 0xff
     const count = retry === undefined ? undefined : String(retry)
-    const enc = node("enc", { v: "2", type: encrypted.type, count }, ciphertext)
+    const enc = node("enc", { v: "2", type: encrypted.type, count, mediatype: mediaTypeOf(letter.message) }, ciphertext)
     const addresses = letter.peer
       ? { from: account.jid(from.number), category: "peer" }
       : this.#addresses(account, from.number, lid, own && letter.to !== account ? letter.to : undefined)
     const attrs = {
       ...addresses,
       id: letter.id,
-      type: kindOf(letter.message),
+      type: stanzaType(letter.message),
       t: this.#hub.seconds(),
       notify: account.name,
-      edit: letter.message.protocolMessage?.type === proto.Message.ProtocolMessage.Type.REVOKE ? "7" : undefined
+      edit: editAttribute(letter.message)
     }
     const identity = encrypted.type === "pkmsg" && from.deviceIdentity
     return node("message", attrs, identity ? [enc, node("device-identity", {}, identity)] : [enc])

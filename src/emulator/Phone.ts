@@ -9,6 +9,7 @@ import type { GroupOutgoing } from "./groups/GroupOutgoing.ts"
 import type { Groups } from "./groups/Groups.ts"
 import { PhoneGroups } from "./groups/PhoneGroups.ts"
 import type { Hub } from "./Hub.ts"
+import type { PastMessage } from "./history/Past.ts"
 import { messageId } from "./messageId.ts"
 import type { Attachment } from "./media/Attachment.ts"
 import type { Media } from "./media/Media.ts"
@@ -17,6 +18,10 @@ import type { Letter, Outgoing } from "./Outgoing.ts"
 import type { proto } from "./protocol/codec.ts"
 import { isGroup } from "./protocol/jid.ts"
 import { node } from "./protocol/node.ts"
+import { PhoneMessages } from "./messages/PhoneMessages.ts"
+import { PhoneProfile } from "./profile/PhoneProfile.ts"
+import type { Pictures } from "./profile/Pictures.ts"
+import type { Presences } from "./Presences.ts"
 import { type ReceiptType, sendReceipt } from "./Receipts.ts"
 import type { Received } from "./Received.ts"
 import type { Pairing } from "./server/Pairing.ts"
@@ -40,6 +45,11 @@ export class Phone {
   readonly groups: PhoneGroups
   readonly #pairing: Pairing
   readonly #media: Media
+  readonly #presences: Presences
+  /** What this person does about messages: replies, reactions, edits, votes. */
+  readonly messages: PhoneMessages
+  /** What this person shows of themselves, and to whom. */
+  readonly profile: PhoneProfile
   readonly #statuses: Statuses
   readonly #waiting: Waiters<Received>
   #reply: ((received: Received) => Reply | Promise<Reply>) | undefined
@@ -52,6 +62,8 @@ export class Phone {
       readonly inGroups: GroupOutgoing
       readonly groups: Groups
       readonly media: Media
+      readonly presences: Presences
+      readonly pictures: Pictures
       readonly pairing: Pairing
     },
     account: Account
@@ -63,9 +75,22 @@ export class Phone {
     this.#inGroups = parts.inGroups
     this.#pairing = parts.pairing
     this.#media = parts.media
+    this.#presences = parts.presences
+    this.messages = new PhoneMessages({
+      device: account.primary,
+      send: (to, message) => this.send(to, message),
+      known: (number) => this.#known(number),
+      group: (jid) => parts.groups.find(jid)
+    })
     this.groups = new PhoneGroups(account, parts.groups, (number) => this.#known(number))
     this.#statuses = new Statuses(parts.hub.timers)
     this.#waiting = new Waiters(parts.hub.timers)
+    this.profile = new PhoneProfile(account, {
+      hub: parts.hub,
+      pictures: parts.pictures,
+      known: (number) => this.#known(number),
+      entered: (jid) => this.groups.get(jid)
+    })
     account.primary.onShown = (received) => this.#shown(received)
     account.primary.onReceipt = (id, type) => this.#statuses.receipt(id, type)
   }
@@ -218,6 +243,21 @@ export class Phone {
     }
   }
 
+  /** What was written before the next device is linked, oldest first; to be set before that. */
+  remember(
+    chat: string,
+    messages: ReadonlyArray<Omit<PastMessage, "from"> & { readonly from?: string }>,
+    options: { readonly full?: boolean; readonly inline?: boolean } = {}
+  ): void {
+    const { past } = this.account
+    past.full = options.full ?? past.full
+    past.inline = options.inline ?? past.inline
+    past.add(
+      isGroup(chat) ? this.groups.get(chat) : this.#known(chat),
+      messages.map(({ from, ...rest }) => from === undefined ? rest : { ...rest, from: this.#known(from) })
+    )
+  }
+
   /** Marks messages as read: those with these ids, or everything in the inbox. */
   read(...ids: ReadonlyArray<string>): void {
     this.#give("read", ids)
@@ -237,12 +277,16 @@ export class Phone {
     this.#reply = reply
   }
 
-  /** Shows "typing…" (or "recording…", or that it ended) to the linked devices of an account. */
+  /** Shows "typing…" (or "recording…", or that it ended) to the linked devices of an account or a group. */
   chatstate(to: string, state: "composing" | "recording" | "paused"): void {
     const inner = state === "recording" ? node("composing", { media: "audio" }) : node(state)
-    for (const companion of this.#known(to).companions) {
-      companion.stream?.send(node("chatstate", { from: this.#address() }, [inner]))
-    }
+    const jid = isGroup(to) ? to : this.#known(to).jid()
+    this.#presences.type(this.account, jid, [inner], { like: this.#address() })
+  }
+
+  /** Online or not, and since when: for the linked devices that asked about this person. */
+  presence(type: "available" | "unavailable", lastSeen?: Date): void {
+    this.#presences.show(this.account, { type, ...(lastSeen === undefined ? {} : { lastSeen }) })
   }
 
   statusOf(id: string): MessageStatus | undefined {

@@ -136,6 +136,33 @@ describe("the control API", () => {
     expect(await call("POST", `/phones/${BUDI}/media`, { to: SITI, kind: "image" })).toEqual(refusal(400, "bad-request"))
   })
 
+  it("holds what people show, say about messages and remember", async () => {
+    const { call, link } = await controlled()
+    await call("POST", `/phones/${SITI}/history`, { chat: BUDI, inline: true, messages: [{ text: "dulu", id: "LAMA1" }] })
+    const client = await link()
+    await client.untilEvent("messaging-history.set", ({ messages }) => messages.some(({ key }) => key.id === "LAMA1"))
+    const picture = Buffer.from("wajah").toString("base64")
+    const changed = await call("PATCH", `/phones/${BUDI}`, { name: "Budi Baru", about: "sibuk", picture })
+    expect(changed).toMatchObject([200, { name: "Budi Baru", about: "sibuk", picture: expect.stringMatching(/^https:/) }])
+    expect(await client.socket.fetchStatus(`${BUDI}@s.whatsapp.net`)).toMatchObject([{ status: { status: "sibuk" } }])
+    const id = await client.send(BUDI, "halo")
+    await client.untilAck(id)
+    await call("POST", `/phones/${BUDI}/messages/${id}/react`, { emoji: "👍" })
+    await client.untilEvent("messages.reaction", ([reacted]) => reacted?.key.id === id)
+    const [, reply] = await call("POST", `/phones/${BUDI}/messages/${id}/reply`, { text: "hai juga" })
+    await client.untilMessage("hai juga")
+    await call("POST", `/phones/${BUDI}/messages/${reply.id}/revoke`)
+    const [, place] = await call("POST", `/phones/${BUDI}/messages`, { to: SITI, message: { locationMessage: { degreesLatitude: -6.2 } } })
+    const find = () => client.messages.find(({ message }) => message.key.id === place.id)?.message
+    await client.until(() => find() !== undefined, "the place")
+    expect(find()?.message?.locationMessage?.degreesLatitude).toBe(-6.2)
+    const reacting = await client.socket.sendMessage(`${BUDI}@s.whatsapp.net`, { react: { text: "❤️", key: find()?.key ?? {} } })
+    await client.untilAck(reacting?.key.id ?? "")
+    const shown = { messages: [{ id, kind: "text" }, { kind: "reaction", to: place.id, emoji: "❤️" }] }
+    expect(await call("GET", `/phones/${BUDI}/messages`)).toMatchObject([200, shown])
+    expect(await call("POST", `/phones/${BUDI}/presence`, { type: "asleep" })).toEqual(refusal(400, "bad-request"))
+  })
+
   it("says in JSON what is wrong", async () => {
     const { call, url } = await controlled()
     expect(await call("GET", "/nothing")).toMatchObject([404, { error: { code: "not-found" } }])

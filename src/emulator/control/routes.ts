@@ -1,12 +1,16 @@
 import type { EmulatorServer } from "../EmulatorServer.ts"
+import { contentOf } from "../messages/contentOf.ts"
 import { mediaOf } from "../media/mediaOf.ts"
-import type { Phone } from "../Phone.ts"
+import type { Content, Phone } from "../Phone.ts"
+import { proto } from "../protocol/codec.ts"
 import { node } from "../protocol/node.ts"
 import type { Received } from "../Received.ts"
 import { type Breakage, breakages } from "../server/Breakage.ts"
 import { faultOf } from "./faultOf.ts"
 import { groupRoutes } from "./groupRoutes.ts"
 import { mediaRoutes, shownMedium } from "./mediaRoutes.ts"
+import { messageRoutes } from "./messageRoutes.ts"
+import { personRoutes } from "./personRoutes.ts"
 import { phoneOf } from "./phoneOf.ts"
 import { BadRequest, flagIf, type Route, text, textIf } from "./Route.ts"
 
@@ -16,6 +20,7 @@ const shown = (received: Received, medium = mediaOf(received.message)) => ({
   from: received.from,
   sender: received.sender,
   text: received.text,
+  ...contentOf(received.message),
   ...(medium ? { medium: shownMedium(medium) } : {}),
   fromMe: received.fromMe,
   at: received.at.toISOString()
@@ -37,6 +42,14 @@ const state = (server: EmulatorServer) => ({
   accounts: server.phones.map(describe),
   connections: server.connections.map(({ id, label }) => ({ id, ...label }))
 })
+
+/** Text, or any message in the protobuf's JSON, with bytes in base64. */
+const contentIn = (body: Readonly<Record<string, unknown>>): Content => {
+  const { message } = body
+  if (message === undefined) return text(body, "text")
+  if (typeof message !== "object" || message === null) throw new BadRequest("message must be an object")
+  return proto.Message.fromObject({ ...message })
+}
 
 /** Breaks the stream of a device now, instead of waiting for an occasion. */
 const breakNow = (server: EmulatorServer, body: Readonly<Record<string, unknown>>) => {
@@ -72,7 +85,7 @@ export const routes: ReadonlyArray<Route> = [
     const { body } = call
     const id = textIf(body, "id")
     const options = id === undefined ? {} : { id }
-    return { id: await phoneOf(call).send(text(body, "to"), text(body, "text"), options) }
+    return { id: await phoneOf(call).send(text(body, "to"), contentIn(body), options) }
   }],
   ["GET", "/phones/:phone/messages", (call) => {
     const { inbox } = phoneOf(call)
@@ -120,5 +133,7 @@ export const routes: ReadonlyArray<Route> = [
     return {}
   }],
   ...groupRoutes,
-  ...mediaRoutes
+  ...mediaRoutes,
+  ...messageRoutes,
+  ...personRoutes
 ]

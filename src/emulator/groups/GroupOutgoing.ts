@@ -1,7 +1,7 @@
 import { Companion } from "../Companion.ts"
 import type { EmulatedDevice } from "../EmulatedDevice.ts"
 import type { Hub } from "../Hub.ts"
-import { kindOf } from "../kindOf.ts"
+import { editAttribute, mediaTypeOf, stanzaType } from "../messages/stanzaType.ts"
 import { type Node, proto } from "../protocol/codec.ts"
 import { node } from "../protocol/node.ts"
 import { pad } from "../protocol/padding.ts"
@@ -50,13 +50,14 @@ export class GroupOutgoing {
     const { senderKeys } = from.signal
     const distribution = senderKeys.distribution(group.jid)
     const ciphertext = senderKeys.encrypt(group.jid, pad(proto.Message.encode(letter.message).finish()))
+    const shared = { v: "2", type: "skmsg", mediatype: mediaTypeOf(letter.message) }
     const companions = group.accounts.flatMap((account) => account.companions)
     return companions.map((device) => {
       this.#hub.stats.add("encrypted")
       const key = from.hands(group.jid, device)
         ? [this.#pairwise(from, device, this.#keyMessage(group, distribution))]
         : []
-      const encs = [...key, node("enc", { v: "2", type: "skmsg" }, this.#maybeSpoiled(from, device, ciphertext))]
+      const encs = [...key, node("enc", shared, this.#maybeSpoiled(from, device, ciphertext))]
       const stanza = this.#stanza(from, group, letter, encs)
       const fresh = () => this.again(from, device, group, letter.id, 0, undefined)
       return { device, deliver: () => device.deliver(stanza), fresh }
@@ -108,7 +109,8 @@ export class GroupOutgoing {
     const attrs = {
       ...writerAttributes(group, from),
       id: letter.id,
-      type: kindOf(letter.message),
+      type: stanzaType(letter.message),
+      edit: editAttribute(letter.message),
       t: this.#hub.seconds(),
       notify: from.account.name
     }

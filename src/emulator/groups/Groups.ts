@@ -148,8 +148,12 @@ export class Groups {
     this.#notices.tell(group, by, approvalNode(group))
   }
 
-  picture(group: Group, by: Account, id: string | undefined): void {
+  /** Throws if this member may not change what the group says of itself. */
+  mayEdit(group: Group, by: Account): void {
     this.#asEditor(group, by)
+  }
+
+  tellPicture(group: Group, by: Account, id: string | undefined): void {
     this.#notices.picture(group, by, id)
   }
 

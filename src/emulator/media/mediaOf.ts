@@ -1,3 +1,4 @@
+import { innerMessage } from "../messages/innerMessage.ts"
 import type { proto } from "../protocol/codec.ts"
 import type { MediaFacts } from "./MediaCipher.ts"
 import type { AttachmentKind } from "./MediaKind.ts"
@@ -23,14 +24,6 @@ type Part = {
   readonly caption?: string | null
   readonly fileName?: string | null
   readonly viewOnce?: boolean | null
-}
-
-/** The message inside of those that only say how to treat it. */
-export const innerMessage = (message: proto.IMessage): proto.IMessage => {
-  const inner = message.ephemeralMessage ?? message.viewOnceMessage ?? message.viewOnceMessageV2 ??
-    message.viewOnceMessageV2Extension ?? message.documentWithCaptionMessage ?? message.editedMessage ??
-    message.groupMentionedMessage
-  return inner?.message ? innerMessage(inner.message) : message
 }
 
 const partOf = (message: proto.IMessage): readonly [AttachmentKind, Part] | undefined => {

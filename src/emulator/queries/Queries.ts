@@ -7,6 +7,8 @@ import type { Hub } from "../Hub.ts"
 import type { Node } from "../protocol/codec.ts"
 import { SERVER_JID } from "../protocol/jid.ts"
 import { child, children, node } from "../protocol/node.ts"
+import { pictureQuery } from "../profile/pictureQuery.ts"
+import type { Pictures } from "../profile/Pictures.ts"
 import { appState } from "./appState.ts"
 import { encrypt } from "./encrypt.ts"
 import { mediaConn } from "./mediaConn.ts"
@@ -33,7 +35,6 @@ const byNamespace: Record<string, Query> = {
   blocklist: settings.blocklist,
   abt: settings.props,
   status: settings.about,
-  "w:profile:picture": settings.picture,
   "w:biz": settings.business,
   bot: settings.bots,
   "w:stats": settings.accepted,
@@ -54,19 +55,28 @@ export class Queries {
   constructor(
     hub: Hub,
     directory: Directory,
-    parts: { readonly groups: Groups; readonly media: MediaServer },
+    parts: { readonly groups: Groups; readonly media: MediaServer; readonly pictures: Pictures },
     on: { readonly active: (companion: Companion) => void; readonly logout: (companion: Companion) => void }
   ) {
     this.#hub = hub
     this.#directory = directory
-    this.#own = { "w:g2": groupQueries(parts.groups), "w:m": mediaConn(parts.media) }
+    this.#own = {
+      "w:g2": groupQueries(parts.groups),
+      "w:m": mediaConn(parts.media),
+      "w:profile:picture": pictureQuery(parts.pictures, parts.groups)
+    }
     this.#on = on
   }
 
   answer(stream: Stream, companion: Companion, iq: Node): void {
     // The answers of a device to the server's own queries.
     if (iq.attrs.type === "result" || iq.attrs.type === "error") return
-    const answer = this.#find(companion, iq) ?? this.#unknown(companion, iq)
+    const found = this.#find(companion, iq) ?? this.#unknown(companion, iq)
+    if (!(found instanceof Promise)) return this.#send(stream, iq, found)
+    found.then((answer) => this.#send(stream, iq, answer), (error: unknown) => this.#hub.fail(error))
+  }
+
+  #send(stream: Stream, iq: Node, answer: Answer): void {
     const attrs = { from: iq.attrs.to ?? SERVER_JID, id: iq.attrs.id, t: this.#hub.seconds() }
     if (answer.error) {
       const { code, text } = answer.error
@@ -75,7 +85,7 @@ export class Queries {
     answer.after?.()
   }
 
-  #find(companion: Companion, iq: Node): Answer | undefined {
+  #find(companion: Companion, iq: Node): ReturnType<Query> {
     const xmlns = iq.attrs.xmlns ?? ""
     if (xmlns === "passive") return child(iq, "active") ? { after: () => this.#on.active(companion) } : done
     if (xmlns === "md") {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
-import { bytesOf, child, children, node, textOf } from "../protocol/node.ts"
-import { done, notFound, type Query } from "./Query.ts"
+import { businessNode } from "../profile/BusinessProfile.ts"
+import { child, children, node, textOf } from "../protocol/node.ts"
+import { done, type Query } from "./Query.ts"
 
 const PRIVACY = ["readreceipts", "profile", "status", "online", "last", "groupadd", "calladd", "messages"]
 
@@ -38,16 +39,10 @@ export const about: Query = ({ companion, iq }) => {
   return done
 }
 
-export const picture: Query = ({ iq }) => {
-  if (iq.attrs.type === "get") return notFound
-  const image = bytesOf(child(iq, "picture"))
-  return { content: image ? [node("picture", { id: String(image.length) })] : [] }
-}
-
-export const business: Query = ({ iq }) => {
+export const business: Query = ({ directory, iq }) => {
   const asked = child(iq, "business_profile")
   if (!asked) return undefined
-  const profiles = children(asked, "profile").map((each) => node("profile", each.attrs))
+  const profiles = children(asked, "profile").map(({ attrs: { jid } }) => businessNode(jid, directory.byJid(jid)))
   return { content: [node("business_profile", {}, profiles)] }
 }
 
