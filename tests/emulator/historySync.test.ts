@@ -1,9 +1,10 @@
 import { proto } from "@whiskeysockets/baileys"
 import { Agent, buildConnector } from "undici"
 import { expect, it, onTestFinished } from "vitest"
+import type { Client } from "./client.ts"
 import { BUDI, SITI, world } from "./world.ts"
 
-const { FULL, INITIAL_BOOTSTRAP, PUSH_NAME, RECENT } = proto.HistorySync.HistorySyncType
+const { FULL } = proto.HistorySync.HistorySyncType
 
 const at = (minute: number) => new Date(1_700_000_000_000 + minute * 60_000)
 const shouldSyncHistoryMessage = () => true
@@ -29,35 +30,40 @@ const remembering = async (options: { readonly full?: boolean; readonly inline?:
   return { ...all, ani, budi, client, group }
 }
 
-it("gives a new device its phone's past: the newest inline, all of it as a medium", async () => {
+/** What Baileys has told of the past; it tells every message once, in as many events as it likes. */
+const told = (client: Client) => client.heard.flatMap((events) => events["messaging-history.set"] ?? [])
+const messagesOf = (client: Client) => told(client).flatMap(({ messages }) => messages)
+const untilAll = (client: Client) => client.until(() => messagesOf(client).length === 4, "four messages of the past")
+
+it("gives a new device its phone's past: the newest of each chat inline, all of it as a medium", async () => {
   const { budi, client, group, server } = await remembering({})
-  const bootstrap = await client.untilEvent("messaging-history.set", ({ syncType }) => syncType === INITIAL_BOOTSTRAP)
-  expect(bootstrap.messages.map((each) => each.key.id)).toEqual(["LAMA2", "LAMA4"])
-  expect(bootstrap.chats).toMatchObject([{ id: budi.jid }, { id: group.jid, name: "Keluarga" }])
-  const names = await client.untilEvent("messaging-history.set", ({ syncType }) => syncType === PUSH_NAME)
-  expect(names.contacts).toContainEqual({ id: budi.jid, notify: "Budi" })
-  // Baileys leaves out what it has told already.
-  const recent = await client.untilEvent("messaging-history.set", ({ syncType }) => syncType === RECENT)
-  expect(recent.messages.map(({ key, message }) => [key.remoteJid, key.id, key.fromMe, message?.conversation])).toEqual([
+  await untilAll(client)
+  const messages = messagesOf(client).toSorted((a, b) => (a.key.id ?? "").localeCompare(b.key.id ?? ""))
+  expect(messages.map(({ key, message }) => [key.remoteJid, key.id, key.fromMe, message?.conversation])).toEqual([
     [budi.jid, "LAMA1", false, "dulu"],
-    [group.jid, "LAMA3", false, "halo semua"]
+    [budi.jid, "LAMA2", true, "sekali"],
+    [group.jid, "LAMA3", false, "halo semua"],
+    [group.jid, "LAMA4", true, "hai"]
   ])
-  expect(recent.messages[1]?.key.participant).toBe(budi.lid)
-  expect(Number(recent.messages[0]?.messageTimestamp)).toBe(1_700_000_000)
+  expect(messages[2]?.key.participant).toBe(budi.lid)
+  expect(Number(messages[0]?.messageTimestamp)).toBe(1_700_000_000)
+  const chats = told(client).flatMap((each) => each.chats.map(({ id, name }) => [id, name]))
+  expect(chats).toContainEqual([group.jid, "Keluarga"])
+  const names = () => told(client).flatMap(({ contacts }) => contacts)
+  await client.until(() => names().some(({ id, notify }) => id === budi.jid && notify === "Budi"), "the name")
   expect(await client.auth.keys.get("lid-mapping", [BUDI])).toEqual({ [BUDI]: budi.account.lid })
   expect(server.stats).toMatchObject({ downloads: 1, retriesAnswered: 0 })
 })
 
 it("gives all of it again to a device that is to have the whole", async () => {
   const { client, server } = await remembering({ full: true })
-  await client.untilEvent("messaging-history.set", ({ syncType }) => syncType === RECENT)
-  await client.untilEvent("messaging-history.set", ({ syncType }) => syncType === FULL)
+  await client.until(() => told(client).some(({ syncType }) => syncType === FULL), "the whole")
+  expect(messagesOf(client)).toHaveLength(4)
   expect(server.stats.downloads).toBe(2)
 })
 
 it("gives everything inline to a client that cannot reach the media server", async () => {
   const { client, server } = await remembering({ inline: true })
-  const recent = await client.untilEvent("messaging-history.set", ({ syncType }) => syncType === RECENT)
-  expect(recent.messages).toHaveLength(2)
+  await untilAll(client)
   expect(server.stats.downloads).toBe(0)
 })
