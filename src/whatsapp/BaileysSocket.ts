@@ -1,5 +1,6 @@
 import { type AuthenticationCreds, type BinaryNode, makeWASocket, proto, type UserFacingSocketConfig, type WASocket } from "@whiskeysockets/baileys"
 import { Clock, Duration, Effect, Option, Runtime } from "effect"
+import { Agent as HttpsAgent } from "node:https"
 import { bareJid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import { baileysLogger } from "./BaileysLogger.ts"
@@ -42,11 +43,15 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const acknowledged = new BoundedCache<true>({ capacity: 1000, ttl: "10 minutes" })
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
   let lastHeard = now()
+  // an agent that is only there for its authority speaks nothing but TLS
+  const onlyTls = socketUrl?.startsWith("ws:") && egress.agent instanceof HttpsAgent
+  const socketAgent = onlyTls ? undefined : egress.agent
 
   const config: UserFacingSocketConfig = {
     auth: { creds, keys: store.keys },
     ...(socketUrl === undefined ? {} : { waWebSocketUrl: socketUrl }),
-    ...(egress.agent === undefined ? {} : { agent: egress.agent, fetchAgent: egress.agent }),
+    ...(egress.agent === undefined ? {} : { fetchAgent: egress.agent }),
+    ...(socketAgent === undefined ? {} : { agent: socketAgent }),
     // Node's `fetch` takes undici's dispatchers, which its types have under another name
     options: { dispatcher: egress.dispatcher } as unknown as RequestInit,
     logger: baileysLogger(runtime, options.deviceId),

@@ -26,7 +26,7 @@ export const database = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(sql
 const configured = Layer.unwrapEffect(
   Effect.map(Server, (server) =>
     Layer.setConfigProvider(ConfigProvider.fromMap(
-      new Map([["WA_SOCKET_URL", server.url], ["WA_NOISE_ROOT_KEY", server.noiseRootKey], ["WA_STORAGE_PATIENCE", "200 millis"]])
+      new Map([["WA_SOCKET_URL", server.url], ["WA_NOISE_ROOT_KEY", server.noiseRootKey], ["WA_MEDIA_CA", server.mediaCa], ["WA_STORAGE_PATIENCE", "200 millis"]])
     )))
 )
 
