@@ -8,6 +8,8 @@ export interface Dialect {
   readonly compressed?: boolean
   /** What is sent in one turn of the event loop is one WebSocket message of many frames. */
   readonly batched?: boolean
+  /** The stream of a complete linking is left open. */
+  readonly lingers?: boolean
   /** The certificate chain, whatever it is worth. */
   readonly chain?: Buffer
 }

@@ -8,7 +8,7 @@ import { BoundedCache } from "./BoundedCache.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import { receiptStatus } from "./InboundFacts.ts"
-import { encodeRecord, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
+import { ciphertextDigest, encodeRecord, kindOf, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { queryTimeout } from "./Sender.ts"
 import { makeSafeRepository } from "./SignalRepository.ts"
@@ -109,16 +109,25 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     const children = Array.isArray(stanza.content) ? stanza.content : []
     let readable = stanza.attrs["category"] === "peer"
     for (const { content, tag } of children) {
-      if (tag !== "enc" && tag !== "plaintext") continue
+      if (tag !== "enc") continue
       readable = true
       if (content instanceof Uint8Array) stanzas.set(content, stanza)
     }
     if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return undefined
+    const plain = children.find(({ tag }) => tag === "plaintext")?.content
+    // whoever WhatsApp is, it cannot write in another's name; a server of one's own may
+    if (socketUrl !== undefined && plain instanceof Uint8Array) return journalPlaintext(stanza, plain)
     const reason = children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable"
     return store.journal([{
       digest: undecryptableDigest(stanza),
       ...encodeRecord({ kind: "undecryptable", attrs: stanza.attrs, me: me(), reason })
     }])
+  }
+
+  const journalPlaintext = (stanza: BinaryNode, plaintext: Uint8Array): Promise<void> => {
+    const padded = Buffer.concat([plaintext, Buffer.from([1])])
+    const record = { kind: kindOf(padded), attrs: stanza.attrs, me: me(), plaintext: padded.toString("base64") }
+    return store.journal([{ digest: ciphertextDigest(stanza, plaintext), ...encodeRecord(record) }])
   }
 
   const journalReceipt = (stanza: BinaryNode): Promise<void> | undefined => {
@@ -136,7 +145,10 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before })
   // groups change while nobody listens
   caches.groups.flushAll()
+  const { lid } = creds.me ?? {}
   sock.ev.on("creds.update", () => {
+    // a login that does not name it takes it away
+    if (creds.me && !creds.me.lid && lid) creds.me.lid = lid
     const saved = store.saveCreds(creds)
     saved.catch(() => undefined)
     guards.gate.hold(saved)

@@ -147,6 +147,12 @@ export const passkeyRequired: CloseReason = {
   code: null,
   action: stop
 }
+export const pairedAndLeftOpen: CloseReason = {
+  reason: "connection_lost",
+  text: "The device is linked; a new connection follows.",
+  code: 515,
+  action: CloseAction.Restart()
+}
 export const unreadableFrame: CloseReason = {
   reason: "connection_lost",
   text: "WhatsApp sent something that could not be read.",

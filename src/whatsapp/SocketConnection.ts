@@ -5,7 +5,7 @@ import { userOf } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { identityOf, isPaired, makeBaileysSocket } from "./BaileysSocket.ts"
 import { BoundedCache } from "./BoundedCache.ts"
-import { ClosedBecause, type CloseReason, closeReason, connectionLost, silent } from "./CloseReason.ts"
+import { ClosedBecause, type CloseReason, closeReason, connectionLost, pairedAndLeftOpen, silent } from "./CloseReason.ts"
 import { contactFacts } from "./ContactFacts.ts"
 import { within } from "./Deadline.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
@@ -13,6 +13,7 @@ import type { Egress } from "./Egress.ts"
 import type { EventOutlet } from "./EventOutlet.ts"
 import { personOf } from "./InboundFacts.ts"
 import type { KeyStore } from "./KeyStore.ts"
+import { makeLoginQuestions } from "./LoginQuestions.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
 import { answerTimeout, makeSender } from "./Sender.ts"
 import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
@@ -21,6 +22,14 @@ const serverJid = "@s.whatsapp.net"
 const silenceLimit = Duration.toMillis("17.5 seconds")
 const loginLimit = Duration.toMillis("45 seconds")
 const drainLimit = Duration.toMillis("90 seconds")
+/** other servers than WhatsApp need not say when everything that waited has been handed over */
+const drainLimitElsewhere = Duration.toMillis("10 seconds")
+/** WhatsApp ends the stream of a linking that is complete; whoever does not is left */
+const restartLimit = Duration.toMillis("10 seconds")
+/** longer than Baileys' own keep-alive may take, and early enough that an answer counts before the link is given up */
+const keepAliveUnanswered = Duration.toMillis("11 seconds")
+/** not every server answers pings; what it must answer is asked instead */
+const otherQuestionAfter = Duration.seconds(5)
 /** the first login brings the whole address book */
 const contactsAtOnce = 500
 const qrLifetimes = { first: Duration.seconds(60), next: Duration.seconds(20) }
@@ -52,6 +61,8 @@ export const connect = Effect.fnUntraced(function*(parts: {
   let phase: "connecting" | "pairing" | "open" | "closed" = "connecting"
   let drained = false
   let openedAt = startedAt
+  let pairedAt: number | undefined
+  let askedAt = 0
   let codes = 0
 
   const identity = () => {
@@ -77,13 +88,18 @@ export const connect = Effect.fnUntraced(function*(parts: {
       Deferred.unsafeDone(firstQr, Effect.void)
     }
     if (update.isNewLogin === true) {
+      pairedAt = clock.unsafeCurrentTimeMillis()
       outlet.publish(SocketEvent.Paired({ ...identity(), platform: creds.platform ?? null }), store.idle())
     }
-    if (update.connection === "open") {
+    if (update.connection === "open" && phase !== "open") {
       phase = "open"
       openedAt = clock.unsafeCurrentTimeMillis()
       outlet.publish(SocketEvent.Open(identity()))
       if (drained) outlet.publish(SocketEvent.Drained())
+      // what was given up at the login, without anyone waiting for it
+      if (questions.anyUnanswered()) {
+        runFork(Effect.ignoreLogged(ask("pre-keys", () => sock.uploadPreKeysToServerIfRequired())))
+      }
     }
     if (update.receivedPendingNotifications === true) {
       drained = true
@@ -129,11 +145,25 @@ export const connect = Effect.fnUntraced(function*(parts: {
   })
   sock.ws.on("CB:ack,class:message", sender.onAck)
 
+  const questions = makeLoginQuestions(sock.ws)
+  const settleDrain = () => {
+    if (parts.socketUrl === undefined) return guards.fail(new ClosedBecause(silent))
+    drained = true
+    sock.ev.flush()
+    return outlet.publish(SocketEvent.Drained())
+  }
   const watch = Effect.sync(() => {
     const at = clock.unsafeCurrentTimeMillis()
+    const silentFor = at - socket.lastHeard()
+    if (phase === "connecting" && isPaired(creds)) questions.hurry(at)
     if (phase === "connecting" && at - startedAt > loginLimit) guards.fail(new ClosedBecause(silent))
-    else if (phase === "open" && !drained && at - openedAt > drainLimit) guards.fail(new ClosedBecause(silent))
-    else if (phase !== "connecting" && at - socket.lastHeard() > silenceLimit) guards.fail(new ClosedBecause(silent))
+    else if (pairedAt !== undefined && at - pairedAt > restartLimit) guards.fail(new ClosedBecause(pairedAndLeftOpen))
+    else if (phase === "open" && !drained && at - openedAt > (parts.socketUrl === undefined ? drainLimit : drainLimitElsewhere)) settleDrain()
+    else if (phase !== "connecting" && silentFor > silenceLimit) guards.fail(new ClosedBecause(silent))
+    else if (phase === "open" && silentFor > keepAliveUnanswered && askedAt <= socket.lastHeard()) {
+      askedAt = at
+      runFork(Effect.ignore(ask("keep-alive", countPreKeys)))
+    }
   })
   yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("2 seconds")))
 
@@ -171,7 +201,13 @@ export const connect = Effect.fnUntraced(function*(parts: {
 
   const ping = () =>
     sock.query({ tag: "iq", attrs: { to: serverJid, type: "get", xmlns: "w:p" }, content: [{ tag: "ping", attrs: {} }] })
-  const probe = Effect.map(Effect.timed(ask("probe", ping)), ([duration]) => duration)
+  const countPreKeys = () =>
+    sock.query({ tag: "iq", attrs: { to: serverJid, type: "get", xmlns: "encrypt" }, content: [{ tag: "count", attrs: {} }] })
+  const reached = (run: () => Promise<unknown>) => ask("probe", () => run().catch(acceptRefusal))
+  const probe = Effect.raceFirst(reached(ping), Effect.delay(reached(countPreKeys), otherQuestionAfter)).pipe(
+    Effect.timed,
+    Effect.map(([duration]) => duration)
+  )
 
   const unlink = () =>
     sock.query({
@@ -210,6 +246,12 @@ export const connect = Effect.fnUntraced(function*(parts: {
   }
   return connection
 })
+
+/** A refusal, too, is an answer: whoever asks whether the server is there has been told. Baileys keeps its code as data. */
+const acceptRefusal = (error: unknown): void => {
+  if (error instanceof Error && typeof Reflect.get(error, "data") === "number") return
+  throw error
+}
 
 const asError = (cause: unknown): Error =>
   cause instanceof Error ? cause : new ClosedBecause({ ...connectionLost, code: typeof cause === "number" ? cause : null })

@@ -3,12 +3,7 @@ import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys"
 import fc from "fast-check"
 import libsignal from "libsignal"
 import { installStrictSignatures, verifySignature } from "../../src/whatsapp/Curve.ts"
-
-/** A chain as WhatsApp's servers show it; public data. */
-const genuineChain = Buffer.from(
-  "CncKMwjjAhADGiCRKg7Kg1iu4CSulwLBaxX51Tefw6VXGgZqcr5OEbXIRiDQ04bOBijQjZ/TBhJA34Bj82jAHhLpCWBNVBlGnFDieamd8+138S57uMt9ke9mrn5r4+VepwBPKEgHjob6bR70rlCmWDkxZv+CfVjIAxJ2CjIIAxAAGiAcUamsMDmUxsjQuS6hh4pTNHZZnMWZ++o1mX2aqQzOYiCAka6+Bij/3rfcBhJAJw8pRkhTn+1IcOJQVN1OlZg6uikYnCumyO7acFVVX3U3QPXsGSq2TCbCbWrebSC593Su43EgprIDlfU8ZgWFBw==",
-  "base64"
-)
+import { genuineChain } from "./support/genuineChain.ts"
 
 const flipped = (bytes: Uint8Array, bit: number): Buffer => {
   const copy = Buffer.from(bytes)

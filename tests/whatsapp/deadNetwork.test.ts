@@ -20,6 +20,8 @@ const node = (tag: string, attrs: Record<string, string>, content?: BinaryNode["
   content === undefined ? { tag, attrs } : { tag, attrs, content }
 const childrenOf = ({ content }: BinaryNode) => (Array.isArray(content) ? content : [])
 
+const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+
 /** Puts the whole state of a collection, which the server was asked for, on a media server. */
 const onMediaServer = (stanza: BinaryNode): ReadonlyArray<BinaryNode> => {
   const [sync] = childrenOf(stanza)
@@ -65,7 +67,6 @@ describe("plain Baileys", () => {
   })
 
   it("keeps the timers of questions that were open when it was closed", async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
     const auth = await paired()
     const ended = async (questions: number) => {
       const sock = await open(auth)

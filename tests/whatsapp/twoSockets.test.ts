@@ -1,6 +1,5 @@
 // Two processes that both believe to own a device: each has its own locks, and only the database is between them.
 import { beforeAll, expect, it } from "@effect/vitest"
-import type { SignalKeyStore } from "@whiskeysockets/baileys"
 import { SqlClient } from "@effect/sql"
 import { Duration, Effect, Layer } from "effect"
 import { vi } from "vitest"
@@ -51,13 +50,12 @@ describeDatabases("two owners of one device", (database) => {
       const runtime = yield* Effect.runtime<never>()
       const ownedAt = (epoch: number) =>
         makeKeyStore({ deviceId, epoch, rows, runtime, patience: Duration.seconds(1), onFailure: () => {}, onJournalled: () => {} })
-      const party = (store: SignalKeyStore, like?: Party) => new Party({ user: "1001", make: safe, store, ...(like ? { like } : {}) })
       yield* makeDevice()
-      const first = party(ownedAt(1).keys)
+      const first = new Party({ user: "1001", make: safe, store: ownedAt(1).keys })
       const friend = new Party({ user: "1002", make: plain })
       yield* Effect.promise(() => acquainted(first, friend))
       yield* sql`UPDATE whatsapp_sessions SET owner_epoch = 2 WHERE device_id = ${deviceId}`
-      const second = party(ownedAt(2).keys, first)
+      const second = new Party({ user: "1001", make: safe, store: ownedAt(2).keys, like: first })
       const { refused, unreadable, written } = yield* Effect.promise(() => bothWrite([first, second], friend))
       expect([written, unreadable, refused.length]).toEqual([rounds, 0, rounds])
     }).pipe(Effect.provide(Layer.merge(database.layer, cipher))))
