@@ -72,7 +72,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
   const finish = (error: unknown) => {
     if (phase === "closed") return
     phase = "closed"
-    const reason = closeReason(guards.failure() ?? error, now())
+    const reason = closeReason(guards.failure() ?? error, now(), parts.options.proxyUrl !== undefined)
     guards.gate.seal(new ClosedBecause(reason))
     void guards.hangUp()
     Deferred.unsafeDone(closed, Effect.succeed(reason))

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export type Route = (host: string, port: number) => { readonly host: string; readonly port: number }
 
 export interface ProxyOptions {
-  /** "user:password"; without it everybody is let in. */
+  /** "user:password", as it is to be typed; without it everybody is let in. */
   readonly credentials?: string
   readonly route?: Route
   /** It lets nobody through. */
@@ -73,7 +73,7 @@ export const startProxy = async (options: ProxyOptions = {}) => {
   })
   const port = await listening(server)
   const at = (scheme: string, credentials = options.credentials) =>
-    `${scheme}://${credentials === undefined ? "" : `${credentials}@`}127.0.0.1:${port}`
+    `${scheme}://${credentials === undefined ? "" : `${encoded(credentials)}@`}127.0.0.1:${port}`
   return { at, asked, carried, freeze: tunnels.freeze, close: () => tunnels.close(server) }
 }
 export type Proxy = Awaited<ReturnType<typeof startProxy>>
@@ -126,6 +126,11 @@ const makeTunnels = (carried: { out: number; back: number }) => {
       await once(server, "close")
     }
   }
+}
+
+const encoded = (credentials: string): string => {
+  const [user = "", ...password] = credentials.split(":")
+  return `${encodeURIComponent(user)}:${encodeURIComponent(password.join(":"))}`
 }
 
 const next = async (socket: Socket): Promise<Buffer> => (await once(socket, "data"))[0]

@@ -22,6 +22,8 @@ const childrenOf = ({ content }: BinaryNode) => (Array.isArray(content) ? conten
 
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
 
+const rewrite = (stanza: BinaryNode) => (stanza.tag === "receipt" ? [] : onMediaServer(stanza))
+
 /** Puts the whole state of a collection, which the server was asked for, on a media server. */
 const onMediaServer = (stanza: BinaryNode): ReadonlyArray<BinaryNode> => {
   const [sync] = childrenOf(stanza)
@@ -34,7 +36,6 @@ const onMediaServer = (stanza: BinaryNode): ReadonlyArray<BinaryNode> => {
 describe("plain Baileys", () => {
   let server: EmulatorServer
   beforeEach(async () => {
-    const rewrite = (stanza: BinaryNode) => (stanza.tag === "receipt" ? [] : onMediaServer(stanza))
     server = await startEmulator({ historySync: false, dialect: { rewrite } })
   })
   afterEach(() => server.stop())
