@@ -117,7 +117,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     const plain = children.find(({ tag }) => tag === "plaintext")?.content
     // whoever WhatsApp is, it cannot write in another's name; a server of one's own may
     if (socketUrl !== undefined && plain instanceof Uint8Array) return journalPlaintext(stanza, plain)
-    const reason = children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable"
+    const reason = plain === undefined ? children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable" : "plaintext"
     return store.journal([{
       digest: undecryptableDigest(stanza),
       ...encodeRecord({ kind: "undecryptable", attrs: stanza.attrs, me: me(), reason })

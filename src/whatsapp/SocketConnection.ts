@@ -15,21 +15,12 @@ import { personOf } from "./InboundFacts.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { makeLoginQuestions } from "./LoginQuestions.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
+import { makeProbe } from "./Probe.ts"
 import { answerTimeout, makeSender } from "./Sender.ts"
+import { judge, type Seen, type Verdict } from "./Watchdog.ts"
 import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
 
 const serverJid = "@s.whatsapp.net"
-const silenceLimit = Duration.toMillis("17.5 seconds")
-const loginLimit = Duration.toMillis("45 seconds")
-const drainLimit = Duration.toMillis("90 seconds")
-/** other servers than WhatsApp need not say when everything that waited has been handed over */
-const drainLimitElsewhere = Duration.toMillis("10 seconds")
-/** WhatsApp ends the stream of a linking that is complete; whoever does not is left */
-const restartLimit = Duration.toMillis("10 seconds")
-/** longer than Baileys' own keep-alive may take, and early enough that an answer counts before the link is given up */
-const keepAliveUnanswered = Duration.toMillis("11 seconds")
-/** not every server answers pings; what it must answer is asked instead */
-const otherQuestionAfter = Duration.seconds(5)
 /** the first login brings the whole address book */
 const contactsAtOnce = 500
 const qrLifetimes = { first: Duration.seconds(60), next: Duration.seconds(20) }
@@ -52,17 +43,18 @@ export const connect = Effect.fnUntraced(function*(parts: {
   const now = () => DateTime.unsafeMake(clock.unsafeCurrentTimeMillis())
   const socket = yield* makeBaileysSocket(parts)
   const { guards, sock } = socket
+  const questions = makeLoginQuestions(sock.ws)
   parts.failBy(guards.fail)
   outlet.onFull(guards)
 
   const closed = yield* Deferred.make<CloseReason>()
   const firstQr = yield* Deferred.make<void>()
   const startedAt = clock.unsafeCurrentTimeMillis()
-  let phase: "connecting" | "pairing" | "open" | "closed" = "connecting"
+  let phase: Seen["phase"] = "connecting"
   let drained = false
   let openedAt = startedAt
   let pairedAt: number | undefined
-  let askedAt = 0
+  let lastAsked = 0
   let codes = 0
 
   const identity = () => {
@@ -145,25 +137,29 @@ export const connect = Effect.fnUntraced(function*(parts: {
   })
   sock.ws.on("CB:ack,class:message", sender.onAck)
 
-  const questions = makeLoginQuestions(sock.ws)
-  const settleDrain = () => {
-    if (parts.socketUrl === undefined) return guards.fail(new ClosedBecause(silent))
-    drained = true
-    sock.ev.flush()
-    return outlet.publish(SocketEvent.Drained())
+  const settle = (verdict: Verdict): void => {
+    switch (verdict) {
+      case "well":
+        return
+      case "dead":
+        return guards.fail(new ClosedBecause(silent))
+      case "left-open":
+        return guards.fail(new ClosedBecause(pairedAndLeftOpen))
+      case "drained":
+        drained = true
+        sock.ev.flush()
+        return outlet.publish(SocketEvent.Drained())
+      case "quiet":
+        lastAsked = clock.unsafeCurrentTimeMillis()
+        runFork(Effect.ignore(count))
+    }
   }
   const watch = Effect.sync(() => {
     const at = clock.unsafeCurrentTimeMillis()
-    const silentFor = at - socket.lastHeard()
     if (phase === "connecting" && isPaired(creds)) questions.hurry(at)
-    if (phase === "connecting" && at - startedAt > loginLimit) guards.fail(new ClosedBecause(silent))
-    else if (pairedAt !== undefined && at - pairedAt > restartLimit) guards.fail(new ClosedBecause(pairedAndLeftOpen))
-    else if (phase === "open" && !drained && at - openedAt > (parts.socketUrl === undefined ? drainLimit : drainLimitElsewhere)) settleDrain()
-    else if (phase !== "connecting" && silentFor > silenceLimit) guards.fail(new ClosedBecause(silent))
-    else if (phase === "open" && silentFor > keepAliveUnanswered && askedAt <= socket.lastHeard()) {
-      askedAt = at
-      runFork(Effect.ignore(ask("keep-alive", countPreKeys)))
-    }
+    const lastHeard = socket.lastHeard()
+    const genuine = parts.socketUrl === undefined
+    settle(judge({ phase, startedAt, openedAt, pairedAt, drained, lastHeard, lastAsked, genuine }, at))
   })
   yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("2 seconds")))
 
@@ -199,15 +195,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     return yield* ask("pairing-code", () => sock.requestPairingCode(phone))
   })
 
-  const ping = () =>
-    sock.query({ tag: "iq", attrs: { to: serverJid, type: "get", xmlns: "w:p" }, content: [{ tag: "ping", attrs: {} }] })
-  const countPreKeys = () =>
-    sock.query({ tag: "iq", attrs: { to: serverJid, type: "get", xmlns: "encrypt" }, content: [{ tag: "count", attrs: {} }] })
-  const reached = (run: () => Promise<unknown>) => ask("probe", () => run().catch(acceptRefusal))
-  const probe = Effect.raceFirst(reached(ping), Effect.delay(reached(countPreKeys), otherQuestionAfter)).pipe(
-    Effect.timed,
-    Effect.map(([duration]) => duration)
-  )
+  const { count, probe } = makeProbe(sock, ask)
 
   const unlink = () =>
     sock.query({
@@ -246,12 +234,6 @@ export const connect = Effect.fnUntraced(function*(parts: {
   }
   return connection
 })
-
-/** A refusal, too, is an answer: whoever asks whether the server is there has been told. Baileys keeps its code as data. */
-const acceptRefusal = (error: unknown): void => {
-  if (error instanceof Error && typeof Reflect.get(error, "data") === "number") return
-  throw error
-}
 
 const asError = (cause: unknown): Error =>
   cause instanceof Error ? cause : new ClosedBecause({ ...connectionLost, code: typeof cause === "number" ? cause : null })
