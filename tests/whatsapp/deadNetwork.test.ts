@@ -9,6 +9,7 @@ import { vi } from "vitest"
 import { phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { type EmulatorServer, startEmulator } from "../../src/emulator/EmulatorServer.ts"
+import { children, node } from "../../src/emulator/protocol/node.ts"
 import { encodeText } from "../../src/whatsapp/OutgoingContent.ts"
 import { startCable, startProxy } from "../support/proxy.ts"
 import { closed, never, plainOn, soon } from "./support/plain.ts"
@@ -16,20 +17,16 @@ import { makeDevice, next, openOnline, pair, peer, phone, Server, world } from "
 
 const friend = `${peer}@s.whatsapp.net`
 const ping = { tag: "iq", attrs: { to: "@s.whatsapp.net", type: "get", xmlns: "w:p" } }
-const node = (tag: string, attrs: Record<string, string>, content?: BinaryNode["content"]): BinaryNode =>
-  content === undefined ? { tag, attrs } : { tag, attrs, content }
-const childrenOf = ({ content }: BinaryNode) => (Array.isArray(content) ? content : [])
-
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
 
 const rewrite = (stanza: BinaryNode) => (stanza.tag === "receipt" ? [] : onMediaServer(stanza))
 
 /** Puts the whole state of a collection, which the server was asked for, on a media server. */
 const onMediaServer = (stanza: BinaryNode): ReadonlyArray<BinaryNode> => {
-  const [sync] = childrenOf(stanza)
+  const [sync] = children(stanza)
   if (stanza.tag !== "iq" || sync?.tag !== "sync") return [stanza]
   const blob = proto.ExternalBlobReference.encode({ mediaKey: Buffer.alloc(32), directPath: "/blob" }).finish()
-  const collections = childrenOf(sync).map(({ attrs, tag }) => node(tag, attrs, [node("snapshot", {}, Buffer.from(blob))]))
+  const collections = children(sync).map(({ attrs, tag }) => node(tag, attrs, [node("snapshot", {}, Buffer.from(blob))]))
   return [{ ...stanza, content: [{ ...sync, content: collections }] }]
 }
 

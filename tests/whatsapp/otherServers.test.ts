@@ -9,15 +9,14 @@ import { MessageId } from "../../src/domain/Message.ts"
 import type { Dialect } from "../../src/emulator/Dialect.ts"
 import type { EmulatorOptions } from "../../src/emulator/EmulatorOptions.ts"
 import type { Fault } from "../../src/emulator/Faults.ts"
+import { children, node } from "../../src/emulator/protocol/node.ts"
+import type { JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
 import { encodeText } from "../../src/whatsapp/OutgoingContent.ts"
 import { WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 import { genuineChain } from "./support/genuineChain.ts"
 import { makeDevice, next, openOnline, openOptions, pair, peer, pendingUntil, phone, Server, world } from "./support/world.ts"
 
-const node = (tag: string, attrs: Record<string, string>, content?: BinaryNode["content"]): BinaryNode =>
-  content === undefined ? { tag, attrs } : { tag, attrs, content }
-const childrenOf = ({ content }: BinaryNode) => (Array.isArray(content) ? content : [])
-const first = (stanza: BinaryNode) => childrenOf(stanza)[0]?.tag
+const first = (stanza: BinaryNode) => children(stanza)[0]?.tag
 const without = (stanza: BinaryNode, ...names: ReadonlyArray<string>): BinaryNode => ({
   ...stanza,
   attrs: Object.fromEntries(Object.entries(stanza.attrs).filter(([name]) => !names.includes(name)))
@@ -86,8 +85,11 @@ const ways: Record<string, Way> = {
   "refuses pings": { faults: [{ kind: "iq-error", xmlns: "w:p", code: 501 }] }
 }
 
-const texts = (entries: ReadonlyArray<{ readonly fact: { readonly _tag: string } }>) =>
-  entries.flatMap(({ fact }) => ("content" in fact ? [fact.content] : []))
+const texts = (entries: ReadonlyArray<JournalEntry>) =>
+  entries.flatMap(({ fact }) => (fact._tag === "Message" ? [fact.content] : []))
+const delivered = (entries: ReadonlyArray<JournalEntry>) =>
+  entries.flatMap(({ fact }) => (fact._tag === "Receipt" && fact.status === "delivered" ? fact.messageIds : []))
+const messageId = MessageId.make("3EB0000000000000000001")
 
 /** Links, logs in, sends and receives. Leaves the connection open. */
 const worksWith = Effect.fnUntraced(function*() {
@@ -105,10 +107,10 @@ const worksWith = Effect.fnUntraced(function*() {
   const opened = yield* next(connection, "Open")
   yield* connection.probe
   expect([...(yield* Queue.takeAll(connection.events))].map(({ _tag }) => _tag)).not.toContain("Open")
-  yield* connection.send(phoneJid(peer), MessageId.make("3EB0000000000000000001"), encodeText("to you"))
+  yield* connection.send(phoneJid(peer), messageId, encodeText("to you"))
   yield* Effect.promise(() => budi.waitForMessage(({ text }) => text === "to you"))
   yield* Effect.promise(() => budi.send(phone, "to me"))
-  yield* pendingUntil(connection, (entries) => texts(entries).includes("to me"))
+  yield* pendingUntil(connection, (entries) => texts(entries).includes("to me") && delivered(entries).includes(messageId))
   expect(server.undecryptable).toEqual([])
   return opened
 })
@@ -157,7 +159,7 @@ describe("a server that", () => {
       expect(yield* secondsUntil(ended(open))).toBeLessThan(20)
       const keys = server.phone(phone).account.companions[0]
       yield* secondsUntil(Effect.sync(() => (keys?.preKeyIds.length ?? 0) > 0))
-      const sending = yield* Effect.fork(connection.send(phoneJid(server.phone(peer).phone), MessageId.make("3EB01"), encodeText("x")))
+      const sending = yield* Effect.fork(connection.send(phoneJid(server.phone(peer).phone), messageId, encodeText("x")))
       expect(yield* secondsUntil(ended(sending))).toBeLessThan(20)
       yield* Fiber.join(sending)
       expect(keys?.preKeyIds.length).toBeGreaterThan(0)
