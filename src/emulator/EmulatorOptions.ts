@@ -1,3 +1,5 @@
+import type { Dialect } from "./Dialect.ts"
+
 /** How messages from emulated phones are addressed: by phone number, or by LID with the number beside it. */
 export type Addressing = "pn" | "lid"
 
@@ -25,6 +27,8 @@ export interface EmulatorOptions {
   readonly senderReceipts?: boolean
   /** How long an emulated phone waits before its delivery and read receipts. */
   readonly receiptDelayMs?: number
+  /** How this server differs from the usual one in what it sends. */
+  readonly dialect?: Dialect
   /** Caps: messages kept per inbox, stanzas kept per offline companion, entries kept in each log, accounts. */
   readonly inboxLimit?: number
   readonly offlineLimit?: number
@@ -46,6 +50,7 @@ export const settle = (options: EmulatorOptions) => ({
   preKeyLow: options.preKeyLow ?? 5,
   senderReceipts: options.senderReceipts ?? true,
   receiptDelayMs: options.receiptDelayMs ?? 0,
+  dialect: options.dialect ?? {},
   inboxLimit: options.inboxLimit ?? 10_000,
   offlineLimit: options.offlineLimit ?? 10_000,
   logLimit: options.logLimit ?? 1_000,

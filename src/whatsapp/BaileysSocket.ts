@@ -9,7 +9,7 @@ import { BoundedCache } from "./BoundedCache.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import { receiptStatus } from "./InboundFacts.ts"
-import { encodeRecord, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
+import { ciphertextDigest, encodeRecord, kindOf, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { queryTimeout } from "./Sender.ts"
 import { makeSafeRepository } from "./SignalRepository.ts"
@@ -111,16 +111,25 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     const children = Array.isArray(stanza.content) ? stanza.content : []
     let readable = stanza.attrs["category"] === "peer"
     for (const { content, tag } of children) {
-      if (tag !== "enc" && tag !== "plaintext") continue
+      if (tag !== "enc") continue
       readable = true
       if (content instanceof Uint8Array) stanzas.set(content, stanza)
     }
     if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return
-    const reason = children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable"
+    const plain = children.find(({ tag }) => tag === "plaintext")?.content
+    // whoever WhatsApp is, it cannot write in another's name; a server of one's own may
+    if (socketUrl !== undefined && plain instanceof Uint8Array) return journalPlaintext(stanza, plain)
+    const reason = plain === undefined ? children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable" : "plaintext"
     store.journal([{
       digest: undecryptableDigest(stanza),
       ...encodeRecord({ kind: "undecryptable", attrs: stanza.attrs, me: me(), reason })
     }])
+  }
+
+  const journalPlaintext = (stanza: BinaryNode, plaintext: Uint8Array): void => {
+    const padded = Buffer.concat([plaintext, Buffer.from([1])])
+    const record = { kind: kindOf(padded), attrs: stanza.attrs, me: me(), plaintext: padded.toString("base64") }
+    store.journal([{ digest: ciphertextDigest(stanza, plaintext), ...encodeRecord(record) }])
   }
 
   const journalReceipt = (stanza: BinaryNode): void => {
@@ -138,7 +147,12 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before, durable: store.durable })
   // groups change while nobody listens
   caches.groups.flushAll()
-  sock.ev.on("creds.update", () => store.saveCreds(creds))
+  const { lid } = creds.me ?? {}
+  sock.ev.on("creds.update", () => {
+    // a login that does not name it takes it away
+    if (creds.me && !creds.me.lid && lid) creds.me.lid = lid
+    store.saveCreds(creds)
+  })
   sock.ev.on("group-participants.update", ({ id }) => caches.groups.del(id))
   sock.ev.on("groups.update", (updates) => {
     for (const { id } of updates) if (id) caches.groups.del(id)

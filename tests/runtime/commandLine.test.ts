@@ -65,6 +65,7 @@ describe("the command line", () => {
     [{ JWT_SECRET: "short" }, "JWT_SECRET"],
     [{ WA_SOCKET_URL: "http://x" }, "WA_SOCKET_URL"],
     [{ WA_NOISE_ROOT_KEY: "abc" }, "WA_NOISE_ROOT_KEY"],
+    [{ WA_NOISE_ROOT_KEY: "any" }, "WA_NOISE_ROOT_KEY"],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL"],
     [{ HOST: "300.1.1.1" }, "HOST"],
     [{ ADMIN_PASSWORD: "short" }, "ADMIN_PASSWORD"],
