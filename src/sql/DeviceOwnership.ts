@@ -11,6 +11,7 @@ import { decodeDevices, deviceColumns, encodeRestriction } from "./DeviceRow.ts"
 import type { DeviceState, Pairing } from "./Devices.ts"
 import { fit } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import type { ShardLease } from "./ShardLeases.ts"
 
 const millis = (time: DateTime.Utc | null) => time === null ? null : time.epochMillis
 
@@ -42,6 +43,14 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       }
       yield* effect(device)
     }))
+
+  const claim = Effect.fnUntraced(function*(deviceId: DeviceId) {
+    yield* sql`UPDATE whatsapp_sessions SET owner_epoch = owner_epoch + 1 WHERE device_id = ${deviceId}`
+    const locked = yield* lock.byId(deviceId)
+    const device = yield* read(deviceId)
+    if (device === undefined || Option.isNone(locked)) return yield* new DeviceNotFound({ deviceId })
+    return { epoch: locked.value.ownerEpoch, device }
+  })
 
   const changeState = Effect.fnUntraced(function*(device: Device, wanted: DeviceState) {
     const state = { ...wanted, reasonText: fit(wanted.reasonText, 512) }
@@ -86,13 +95,14 @@ export const makeDeviceOwnership = Effect.gen(function*() {
   })
 
   return {
-    claim: Effect.fn("Devices.claim")((deviceId: DeviceId) =>
+    claim: Effect.fn("Devices.claim")((deviceId: DeviceId) => atomic(claim(deviceId))),
+
+    claimUnder: Effect.fn("Devices.claimUnder")((lease: ShardLease, deviceId: DeviceId) =>
       atomic(Effect.gen(function*() {
-        yield* sql`UPDATE whatsapp_sessions SET owner_epoch = owner_epoch + 1 WHERE device_id = ${deviceId}`
-        const locked = yield* lock.byId(deviceId)
-        const device = yield* read(deviceId)
-        if (device === undefined || Option.isNone(locked)) return yield* new DeviceNotFound({ deviceId })
-        return { epoch: locked.value.ownerEpoch, device }
+        const claimed = yield* claim(deviceId)
+        // after the row's lock: whoever has taken the lease since claims after us, and whoever had before is seen here
+        const holders = yield* sql`SELECT 1 AS other FROM shard_leases WHERE shard = ${lease.shard} AND instance <> ${lease.instance}`
+        return holders.length === 0 ? claimed : yield* new OwnerChanged({ deviceId, epoch: claimed.epoch })
       }))
     ),
 
