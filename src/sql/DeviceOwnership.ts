@@ -106,6 +106,11 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       }))
     ),
 
+    owns: Effect.fn("Devices.owns")(function*(deviceId: DeviceId, epoch: number) {
+      const rows = yield* sql`SELECT 1 AS own FROM whatsapp_sessions WHERE device_id = ${deviceId} AND owner_epoch = ${epoch}`
+      return rows.length > 0
+    }, atBoundary),
+
     setState: Effect.fn("Devices.setState")((deviceId: DeviceId, epoch: number, state: DeviceState) =>
       asOwner(deviceId, epoch, (device) => changeState(device, state))
     ),

@@ -60,6 +60,7 @@ export class Devices extends Context.Tag("whatsapp-service/Devices")<Devices, {
   readonly claim: (deviceId: DeviceId) => Effect.Effect<{ readonly epoch: number; readonly device: Device }, DeviceNotFound | StorageUnavailable>
   /** The same for as long as nobody else holds the lease: a process that slept through its end takes nothing back. */
   readonly claimUnder: (lease: ShardLease, deviceId: DeviceId) => Effect.Effect<{ readonly epoch: number; readonly device: Device }, DeviceNotFound | OwnerChanged | StorageUnavailable>
+  readonly owns: (deviceId: DeviceId, epoch: number) => Effect.Effect<boolean, StorageUnavailable>
   /** Writes the state; with a changed state also its `device-status` and `whatsapp-status` events. Clears QR and pairing code unless `qr_required`. */
   readonly setState: (deviceId: DeviceId, epoch: number, state: DeviceState) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
   readonly showQr: (deviceId: DeviceId, epoch: number, qr: { readonly qr: string; readonly qrCode: string; readonly expiresAt: DateTime.Utc }) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
