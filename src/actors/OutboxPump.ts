@@ -8,7 +8,7 @@ import { Outbox, type OutboxRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { encodeText } from "../whatsapp/OutgoingContent.ts"
 import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
-import { sendCount, sendLatency } from "./ActorMetrics.ts"
+import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -50,7 +50,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
 
       const fail = (row: OutboxRow, failure: SendFailure) =>
-        Effect.zipRight(untilStored(outbox.failed(row, failure)), sendCount("failed"))
+        Effect.zipRight(untilStored(outbox.failed(row, failure)), sendFailed(row.messageId, failure))
 
       /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
       const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
@@ -146,7 +146,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             unacknowledged = 0
             unanswered = 0
             yield* untilStored(outbox.sent(row, ack.at))
-            yield* Effect.zipRight(sendCount("sent"), sendLatency(took))
+            yield* sendSucceeded(took)
           },
           (effect, row) =>
             effect.pipe(

@@ -1,8 +1,13 @@
 import { ClusterError, RunnerStorage } from "@effect/cluster"
-import { Effect, Layer, Ref, Schedule } from "effect"
+import { Effect, Layer, Metric, Ref, Schedule } from "effect"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 
 export type Needs = ShardLeases
+
+/** The library's own figure does not fall when another process takes shards over. */
+const shardsHeld = Metric.gauge("whatsapp_shards_held", {
+  description: "Shards that this process holds: its share of the devices, of 300 in all"
+})
 
 /** The library gives up by itself when the lease is about to end; until then a database that is away may come back. */
 const untilItAnswers = Schedule.spaced("500 millis")
@@ -12,6 +17,7 @@ const make = (shares: boolean) =>
     RunnerStorage.RunnerStorage,
     Effect.gen(function*() {
       const leases = yield* ShardLeases
+      yield* Metric.set(shardsHeld, 0)
       const self = yield* Ref.make<ReadonlyArray<readonly [string, boolean]>>([])
       const standsBy = yield* Ref.make(false)
 
@@ -38,12 +44,15 @@ const make = (shares: boolean) =>
         acquire: (_, shards) =>
           leases.take(shards).pipe(
             Effect.tap((held) => tellStandby(shards, held)),
+            // asked for what it did not hold; the next sign of life counts anew
+            Effect.tap((held) => Metric.incrementBy(shardsHeld, held.length)),
             Effect.map((held) => [...held]),
             ClusterError.PersistenceError.refail
           ),
         refresh: (_, shards) =>
           leases.keep.pipe(
             Effect.retry(untilItAnswers),
+            Effect.tap((held) => Metric.set(shardsHeld, held.length)),
             Effect.map((held) => {
               const mine = new Set(held)
               return shards.filter((shard) => mine.has(shard))
@@ -58,7 +67,7 @@ const make = (shares: boolean) =>
             ClusterError.PersistenceError.refail
           ),
         release: (_, shard) => ClusterError.PersistenceError.refail(leases.give(shard)),
-        releaseAll: () => ClusterError.PersistenceError.refail(leases.giveAll)
+        releaseAll: () => ClusterError.PersistenceError.refail(Effect.zipRight(leases.giveAll, Metric.set(shardsHeld, 0)))
       })
     })
   )

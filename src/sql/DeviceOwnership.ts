@@ -12,6 +12,7 @@ import type { DeviceState, Pairing } from "./Devices.ts"
 import { fit } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
 import type { ShardLease } from "./ShardLeases.ts"
+import { stateTold } from "./StateNotice.ts"
 
 const millis = (time: DateTime.Utc | null) => time === null ? null : time.epochMillis
 
@@ -41,8 +42,12 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       if (device === undefined || !Option.exists(locked, (row) => row.ownerEpoch === epoch)) {
         return yield* new OwnerChanged({ deviceId, epoch })
       }
-      yield* effect(device)
+      return yield* effect(device)
     }))
+
+  /** The same for what may change the visible state. */
+  const changing = <E>(deviceId: DeviceId, epoch: number, effect: (device: Device) => Effect.Effect<DeviceState | undefined, E>) =>
+    Effect.flatMap(asOwner(deviceId, epoch, effect), (changed) => changed === undefined ? Effect.void : stateTold(deviceId, changed))
 
   const claim = Effect.fnUntraced(function*(deviceId: DeviceId) {
     yield* sql`UPDATE whatsapp_sessions SET owner_epoch = owner_epoch + 1 WHERE device_id = ${deviceId}`
@@ -71,12 +76,13 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       ...(seen ? { lastSeen: now.epochMillis } : {}),
       ...(state.status === "qr_required" ? {} : noCodes)
     })
-    if (!changed) return
+    if (!changed) return undefined
     const data = { ...state, since, phoneNumber: device.phoneNumber, deviceName: device.deviceName }
     yield* events.append([
       { type: "device-status", deviceId: device.deviceId, data },
       { type: "whatsapp-status", deviceId: device.deviceId, data }
     ])
+    return state
   })
 
   const forget = (deviceId: DeviceId) =>
@@ -87,11 +93,12 @@ export const makeDeviceOwnership = Effect.gen(function*() {
 
   /** Codes are shown in `qr_required` only. */
   const showing = Effect.fnUntraced(function*(device: Device, values: Record<string, string | number>, event: NewEvent) {
-    if (device.status !== "qr_required" || device.reason !== "pairing") {
-      yield* changeState(device, { ...pairing, restriction: device.restriction })
-    }
+    const changed = device.status !== "qr_required" || device.reason !== "pairing"
+      ? yield* changeState(device, { ...pairing, restriction: device.restriction })
+      : undefined
     yield* update(device.deviceId, values)
     yield* events.append([event])
+    return changed
   })
 
   return {
@@ -112,7 +119,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
     }, atBoundary),
 
     setState: Effect.fn("Devices.setState")((deviceId: DeviceId, epoch: number, state: DeviceState) =>
-      asOwner(deviceId, epoch, (device) => changeState(device, state))
+      changing(deviceId, epoch, (device) => changeState(device, state))
     ),
 
     showQr: Effect.fn("Devices.showQr")((
@@ -120,7 +127,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       epoch: number,
       qr: { readonly qr: string; readonly qrCode: string; readonly expiresAt: DateTime.Utc }
     ) =>
-      asOwner(deviceId, epoch, (device) =>
+      changing(deviceId, epoch, (device) =>
         showing(device, { qr: qr.qr, qrExpiresAt: qr.expiresAt.epochMillis }, {
           type: "qr-code",
           deviceId,
@@ -133,7 +140,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       epoch: number,
       code: { readonly pairingCode: string; readonly phone: PhoneNumber; readonly expiresAt: DateTime.Utc }
     ) =>
-      asOwner(deviceId, epoch, (device) =>
+      changing(deviceId, epoch, (device) =>
         showing(device, { pairingCode: code.pairingCode, pairingCodeExpiresAt: code.expiresAt.epochMillis }, {
           type: "pairing-code",
           deviceId,
@@ -142,21 +149,21 @@ export const makeDeviceOwnership = Effect.gen(function*() {
     ),
 
     setPairing: Effect.fn("Devices.setPairing")((deviceId: DeviceId, epoch: number, pairing: Pairing) =>
-      asOwner(deviceId, epoch, () =>
+      Effect.asVoid(asOwner(deviceId, epoch, () =>
         update(deviceId, {
           jid: pairing.jid,
           lid: pairing.lid,
           phoneNumber: pairing.phone,
           pushName: fit(pairing.pushName, 255)
-        }))
+        })))
     ),
 
     wipe: Effect.fn("Devices.wipe")((deviceId: DeviceId, epoch: number, state: DeviceState = notPaired) =>
-      asOwner(deviceId, epoch, (device) =>
+      changing(deviceId, epoch, (device) =>
         Effect.gen(function*() {
           yield* forget(deviceId)
           yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, ...noCodes })
-          yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), state)
+          return yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), state)
         }))
     ),
 

@@ -96,6 +96,11 @@ const watch = async (service: Service) => {
   }
 }
 
+const figure = async (service: Service, name: string) => {
+  const text = await (await fetch(`${service.url}/metrics`)).text()
+  return Number(new RegExp(String.raw`^${name} (\S+)$`, "m").exec(text)?.[1])
+}
+
 const standsBy = (service: Service) =>
   until("it to stand by", () => /this one stands by|Another process has taken devices over/.test(service.output()) ? true : undefined)
 
@@ -130,6 +135,8 @@ describe.each(makeE2eDatabases())("a second process on one $name database", (dat
     await pair.send(b, "toko", "?wait=accepted")
     await works(a, "toko")
     expect(events.states("toko")).toEqual([])
+    expect([await figure(a, "whatsapp_shards_held"), await figure(b, "whatsapp_shards_held")]).toEqual([300, 0])
+    expect(await figure(a, "process_unhandled_rejections_total")).toBe(0)
     expect((await emulator.ask("GET", "/stats")).replaced).toBe(0)
     await events.close()
   }, 40_000)
@@ -156,6 +163,7 @@ describe.each(makeE2eDatabases())("a second process on one $name database", (dat
       for (const name of names) await pair.works(other, name)
       expect((await owner.call("POST", `${base}/toko/connect`)).json.error?.code).toBe("DEVICE_ELSEWHERE")
       expect(names.map((name) => events.states(name).length)).toEqual(states)
+      expect([await figure(owner, "whatsapp_shards_held"), await figure(other, "whatsapp_shards_held")]).toEqual([0, 300])
       expect(await replaced()).toBeLessThanOrEqual(before + names.length)
       await events.close()
       await pair.complete(other)

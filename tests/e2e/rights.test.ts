@@ -16,6 +16,13 @@ const onServer = (...statements: ReadonlyArray<string>) =>
     )
   )
 
+const run = (command: string, env: Readonly<Record<string, string>>) =>
+  spawnSync(process.execPath, [main, command], {
+    env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...env },
+    encoding: "utf8",
+    timeout: 60_000
+  })
+
 describe.skipIf(!mysqlAnswers)("a MySQL user that may not make tables", () => {
   const database = makeE2eDatabases().find(({ name }) => name === "MySQL")
   let service: Service
@@ -45,8 +52,6 @@ describe.skipIf(!mysqlAnswers)("a MySQL user that may not make tables", () => {
   }, 30_000)
 
   it("runs the service on tables that somebody else has made", async () => {
-    const run = (command: string, env: Readonly<Record<string, string>>) =>
-      spawnSync(process.execPath, [main, command], { env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...env }, encoding: "utf8", timeout: 60_000 })
     const refused = run("serve", { DATABASE_URL: url.toString(), AUTO_CREATE_TABLES: "false" })
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("npm run migrate") })
     expect(run("migrate", { DATABASE_URL: administrator })).toMatchObject({ status: 0 })
