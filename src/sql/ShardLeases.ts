@@ -52,6 +52,7 @@ const Leases = Schema.Array(Schema.Struct({ shard: Schema.String, instance: Sche
 const Shards = Schema.Array(Schema.Struct({ shard: Schema.String }))
 const Holders = Schema.Array(Schema.Struct({ address: Schema.String, instance: Schema.String, shares: Schema.Int }))
 const rowsAtOnce = 100
+const forgottenAfter = Duration.toMillis("7 days")
 
 const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -86,6 +87,7 @@ const make = Effect.gen(function*() {
         const found = yield* sql`SELECT id FROM nodes WHERE address = ${node.address} ${dialect.forUpdate}`
         if (found.length === 0) yield* dialect.insert("nodes", { ...row, aliveUntil: 0 })
         yield* sql`UPDATE nodes SET ${sql.update(row)}, alive_until = ${lease} WHERE address = ${node.address}`
+        yield* sql`DELETE FROM nodes WHERE alive_until < ${now} - ${forgottenAfter} AND address <> ${node.address}`
         const [{ id }] = yield* Schema.decodeUnknown(Ids)(yield* sql`SELECT id FROM nodes WHERE address = ${node.address}`)
         return id
       }))

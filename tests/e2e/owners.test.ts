@@ -12,7 +12,7 @@ const secrets = {
   JWT_SECRET: "a secret of thirty-two characters for tokens",
   JWT_REFRESH_SECRET: "a secret of thirty-two characters for refresh",
   ENCRYPTION_KEY: "a secret of thirty-two characters for keys",
-  CLUSTER_LOCK_EXPIRATION: "3s"
+  CLUSTER_LOCK_EXPIRATION: "4s"
 }
 
 /** Two processes of the service on one database, and what is checked of both. */
@@ -171,8 +171,8 @@ describe.each(makeE2eDatabases())("a second process on one $name database", (dat
     60_000
   )
 
-  it("takes over at once when the first one is stopped, and after the lease when it dies", async () => {
-    const { a, b, connected, names } = pair
+  it("takes over at once when the first one is stopped", async () => {
+    const { a, b, names } = pair
     const events = await watch(b)
     const started = performance.now()
     expect(await a.end("SIGTERM")).toBe(0)
@@ -181,14 +181,18 @@ describe.each(makeE2eDatabases())("a second process on one $name database", (dat
     process.stdout.write(`${database.name}: hand-over ${Math.round(performance.now() - started)} ms after SIGTERM, of which the stop took ${Math.round(ended - started)} ms\n`)
     for (const name of names) await pair.works(b, name)
     await events.close()
+    await pair.complete(b)
+  }, 60_000)
 
+  it.skipIf(database.name === "SQLite")("takes over after the lease when the first one dies", async () => {
+    const { a, b, connected, names } = pair
     await a.start()
     await standsBy(a)
     const watching = await watch(a)
     const killed = performance.now()
-    await b.end("SIGKILL")
+    expect(await b.end("SIGKILL")).toBeNull()
     await watching.allConnected(names)
-    process.stdout.write(`${database.name}: back ${Math.round(performance.now() - killed)} ms after SIGKILL with a lease of 3 s\n`)
+    process.stdout.write(`${database.name}: back ${Math.round(performance.now() - killed)} ms after SIGKILL with a lease of 4 s\n`)
     for (const name of names) await connected(a, name)
     for (const name of names) await pair.works(a, name)
     await watching.close()
