@@ -27,8 +27,7 @@ export const DeviceEntity = Entity.make("Device", [
 ])
 
 /**
- * The row id goes before the device id since the cluster's tables may compare texts regardless of case, and device ids
- * differ by case.
+ * The row id goes before the device id: a device that is made anew under the id of a removed one is another entity.
  */
 export const entityId = (device: Pick<Device, "id" | "deviceId">) => `${device.id}.${device.deviceId}`
 

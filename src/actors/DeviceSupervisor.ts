@@ -43,7 +43,7 @@ export const DeviceSupervisor = Layer.scopedDiscard(
       next = now + Math.round(Duration.toMillis(every) * (yield* Random.nextRange(0.8, 1.2)))
       yield* round
     })
-    yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced("1 second")))
+    yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced("250 millis")))
   })
 )
 

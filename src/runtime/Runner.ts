@@ -1,4 +1,4 @@
-import { MessageStorage, RunnerAddress, RunnerHealth, Runners, type RunnerStorage, Sharding, ShardingConfig } from "@effect/cluster"
+import { MessageStorage, RunnerAddress, RunnerHealth, Runners, Sharding, ShardingConfig } from "@effect/cluster"
 import { HttpServer } from "@effect/platform"
 import { NodeClusterSocket } from "@effect/platform-node"
 import { SqlClient } from "@effect/sql"
@@ -54,14 +54,17 @@ export const Runner = Layer.unwrapEffect(
 
 type Settings = Partial<ShardingConfig.ShardingConfig["Type"]>
 
-/** What a device is asked is not kept: what is wanted of it is in its own row before. */
-const withStorage = <A, E, R>(layer: Layer.Layer<A, E, R>, runners: Layer.Layer<RunnerStorage.RunnerStorage, never, RunnerLeases.Needs>) =>
-  layer.pipe(Layer.provideMerge(MessageStorage.layerNoop), Layer.provide(runners))
-
+// what a device is asked is not stored: what is wanted of it is in its own row before
 const alone = (settings: Settings) =>
-  withStorage(Sharding.layer.pipe(Layer.provideMerge(Runners.layerNoop), Layer.provide(RunnerHealth.layerNoop)), RunnerLeases.alone).pipe(
+  Sharding.layer.pipe(
+    Layer.provideMerge(Runners.layerNoop),
+    Layer.provideMerge(MessageStorage.layerNoop),
+    Layer.provide([RunnerLeases.alone, RunnerHealth.layerNoop]),
     Layer.provide(ShardingConfig.layer(settings))
   )
 
 const among = (settings: Settings) =>
-  withStorage(NodeClusterSocket.layer({ storage: "byo", shardingConfig: settings }), RunnerLeases.shared)
+  NodeClusterSocket.layer({ storage: "byo", shardingConfig: settings }).pipe(
+    Layer.provideMerge(MessageStorage.layerNoop),
+    Layer.provide(RunnerLeases.shared)
+  )

@@ -1,8 +1,6 @@
 import { ClusterError, RunnerStorage } from "@effect/cluster"
-import { Effect, Layer, Metric, Ref, Schedule } from "effect"
+import { Effect, Layer, Metric, Option, Ref, Schedule } from "effect"
 import { ShardLeases } from "../sql/ShardLeases.ts"
-
-export type Needs = ShardLeases
 
 /** The library's own figure does not fall when another process takes shards over. */
 const shardsHeld = Metric.gauge("whatsapp_shards_held", {
@@ -26,7 +24,7 @@ const make = (shares: boolean) =>
         yield* held.length === 0
           ? Effect.flatMap(leases.outOfReach(wanted[0]!), (holder) =>
             Effect.logWarning("Another process runs the devices; this one stands by").pipe(
-              Effect.annotateLogs({ holder: holder._tag === "Some" ? holder.value : "unknown" })
+              Effect.annotateLogs({ holder: Option.getOrElse(holder, () => "unknown") })
             ))
           : Effect.logInfo("This process runs the devices from now on")
       })

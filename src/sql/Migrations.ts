@@ -88,7 +88,7 @@ const withMysqlLock = <A, E, R>(sql: SqlClient.SqlClient, effect: Effect.Effect<
   )
 }
 
-/** Tables that others make (the cluster's) take the database's collation, and keys that differ in case alone must differ. */
+/** Tables that do not name a collation take the database's, and keys that differ in case alone must differ. */
 const compareBytes = (sql: SqlClient.SqlClient) =>
   sql`ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`.unprepared.pipe(
     Effect.catchAll((error) => Effect.logWarning("the database's collation is not utf8mb4_bin and cannot be changed", error)),
