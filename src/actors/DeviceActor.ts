@@ -4,6 +4,7 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Devices } from "../sql/Devices.ts"
+import type { ShardLease } from "../sql/ShardLeases.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
@@ -43,7 +44,8 @@ export interface DeviceCommands {
 
 /** A device's commands, one at a time, and beside them its loop. Both end with the scope. */
 export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<DeviceActor, {
-  readonly make: (deviceId: DeviceId) => Effect.Effect<DeviceCommands, never, Scope.Scope>
+  /** Without a lease, as in tests, nobody else is asked. */
+  readonly make: (deviceId: DeviceId, lease?: ShardLease) => Effect.Effect<DeviceCommands, never, Scope.Scope>
 }>() {
   static readonly layer = Layer.effect(
     DeviceActor,
@@ -53,7 +55,8 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
       const signals = yield* Signals
       const projector = yield* Projector
 
-      const make = Effect.fnUntraced(function*(deviceId: DeviceId) {
+      const make = Effect.fnUntraced(function*(deviceId: DeviceId, lease?: ShardLease) {
+        const claim = lease === undefined ? devices.claim(deviceId) : devices.claimUnder(lease, deviceId)
         const loop = yield* FiberHandle.make()
         const live = yield* SubscriptionRef.make(Option.none<LiveConnection>())
         const oneAtATime = yield* Effect.makeSemaphore(1)
@@ -65,7 +68,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
         /** Returns when the state says `connecting`, or the loop has failed. The old socket is gone before a new one opens. */
         const start = Effect.fnUntraced(function*(byPerson: boolean) {
           const underWay = yield* Effect.makeLatch(false)
-          const run = deviceLoop.run({ deviceId, byPerson, live, onConnecting: underWay.open }).pipe(
+          const run = deviceLoop.run({ deviceId, claim, byPerson, live, onConnecting: underWay.open }).pipe(
             Effect.zipRight(Ref.set(gaveUp, true)),
             Effect.catchTags({
               OwnerChanged: () => Effect.logInfo("Another process owns this device now"),
@@ -95,13 +98,13 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
         const end = Effect.gen(function*() {
           yield* Effect.zipRight(unlink, stop)
           yield* projector.finish(deviceId)
-          return (yield* devices.claim(deviceId)).epoch
+          return (yield* claim).epoch
         })
         const remove = Effect.flatMap(end, (epoch) => devices.remove(deviceId, epoch))
 
         const disconnect = Effect.gen(function*() {
           yield* stop
-          const { device, epoch } = yield* devices.claim(deviceId)
+          const { device, epoch } = yield* claim
           yield* devices.setState(deviceId, epoch, {
             status: "disconnected",
             reason: device.isPaired ? "stopped" : "not_paired",

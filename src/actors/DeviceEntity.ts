@@ -1,10 +1,11 @@
-import { Entity } from "@effect/cluster"
+import { Entity, EntityId, type Sharding } from "@effect/cluster"
 import { Rpc } from "@effect/rpc"
 import { Effect, Predicate, Schema } from "effect"
 import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotFound } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActor } from "./DeviceActor.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 
@@ -26,17 +27,23 @@ export const DeviceEntity = Entity.make("Device", [
 ])
 
 /**
- * The row id goes before the device id since the cluster's tables may compare texts regardless of case, and device ids
- * differ by case.
+ * The row id goes before the device id: a device that is made anew under the id of a removed one is another entity.
  */
 export const entityId = (device: Pick<Device, "id" | "deviceId">) => `${device.id}.${device.deviceId}`
+
+/** More than there will be nodes, few enough to count; all nodes on one database need the same. */
+export const shardCount = 300
+export const shardOf = (sharding: Sharding.Sharding["Type"], device: Pick<Device, "id" | "deviceId">) =>
+  sharding.getShardId(EntityId.make(entityId(device)), "default")
+
 const deviceIdOf = (id: string) => Schema.decodeSync(DeviceId)(id.slice(id.indexOf(".") + 1))
 
 export const DeviceEntityLayer = DeviceEntity.toLayer(
   Effect.gen(function*() {
     const address = yield* Entity.CurrentAddress
     const deviceId = deviceIdOf(address.entityId)
-    const actor = yield* (yield* DeviceActor).make(deviceId)
+    const { instance } = yield* ShardLeases
+    const actor = yield* (yield* DeviceActor).make(deviceId, { shard: String(address.shardId), instance })
 
     const owned = <A, E>(command: Effect.Effect<A, E | OwnerChanged>) =>
       command.pipe(

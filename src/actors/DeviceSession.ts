@@ -62,6 +62,8 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         // what the socket has stored by its end becomes rows although the socket is gone
         yield* Effect.addFinalizer(() =>
           projector.drain(deviceId).pipe(
+            // otherwise it is the next owner's to do
+            Effect.whenEffect(devices.owns(deviceId, epoch)),
             Effect.interruptible,
             Effect.timeout(lastRowsWithin),
             Effect.catchAllCause((cause) => Effect.logWarning("The rest of the journal waits for the next socket", cause))

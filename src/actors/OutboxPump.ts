@@ -8,7 +8,7 @@ import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { encodeText } from "../whatsapp/OutgoingContent.ts"
 import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
-import { sendCount, sendLatency } from "./ActorMetrics.ts"
+import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { makeGathering } from "./Gathering.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
@@ -104,7 +104,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         )
 
         const fail = (row: OutboxRow, failure: SendFailure) =>
-          Effect.zipRight(untilStored(outbox.failed(deviceId, row, failure)), sendCount("failed"))
+          Effect.zipRight(untilStored(outbox.failed(deviceId, row, failure)), sendFailed(row.messageId, failure))
 
         /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
         const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
@@ -152,7 +152,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             unacknowledged = 0
             unanswered = 0
             yield* acknowledged({ row, at: ack.at })
-            yield* Effect.zipRight(sendCount("sent"), sendLatency(took))
+            yield* sendSucceeded(took)
           },
           (effect, row) =>
             effect.pipe(

@@ -142,6 +142,17 @@ export class NotPairing extends Schema.TaggedError<NotPairing>()(
   }
 }
 
+/** It lives in another process on the same database, which this one cannot ask: only what is stored can be had here. */
+export class DeviceElsewhere extends Schema.TaggedError<DeviceElsewhere>()(
+  "DeviceElsewhere",
+  { deviceId: Schema.String },
+  HttpApiSchema.annotations({ status: 503 })
+) {
+  override get message() {
+    return `Device ${this.deviceId} is run by another process of this service; ask that one.`
+  }
+}
+
 /** The device's actor did not answer in time, or its process is changing hands. */
 export class DeviceBusy extends Schema.TaggedError<DeviceBusy>()(
   "DeviceBusy",

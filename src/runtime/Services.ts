@@ -25,6 +25,7 @@ import { Messages } from "../sql/Messages.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { Outbox } from "../sql/Outbox.ts"
 import { RefreshTokens } from "../sql/RefreshTokens.ts"
+import { ShardLeases } from "../sql/ShardLeases.ts"
 import { Users } from "../sql/Users.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
@@ -42,7 +43,7 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
 const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(EventLog.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
@@ -59,7 +60,6 @@ const DeviceActors = Layer.mergeAll(ClusteredDevices, OutboxSending, DeviceEntit
 
 /** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
 export const Service = HttpApp.layer.pipe(
-  Layer.provideMerge(HttpListener.layer),
   Layer.provide(FirstAdmin),
   Layer.provide(JournalPruner),
   Layer.provide(HttpApp.accounts),
@@ -67,7 +67,9 @@ export const Service = HttpApp.layer.pipe(
   Layer.provide(WhatsAppServices),
   Layer.provide(Layer.mergeAll(Repositories, Shutdown.layer)),
   Layer.provide(Secrets),
-  Layer.provide(ProcessGuards)
+  Layer.provide(ProcessGuards),
+  // a port that is taken stops the start before anything has been touched
+  Layer.provideMerge(HttpListener.layer)
 )
 
 /** What the command line needs to make users. */

@@ -46,14 +46,20 @@ describe("the command line", () => {
     rmSync(join(folder, ".env"))
   })
 
-  it("a first start that fails has shown the password that it made", async () => {
+  it("a first start that fails has shown the password that it made", () => {
+    const failed = run(["serve"], { DATA_DIR: join(folder, "failed"), PORT: "0", DEFAULT_COUNTRY: "XX" })
+    expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining("DEFAULT_COUNTRY") })
+    expect(failed.stdout).toContain("Password (shown only now): ")
+  })
+
+  it("a port that is taken stops the start before it touches anything", async () => {
     const taken = createServer().listen(0, "0.0.0.0")
     await once(taken, "listening")
     const address = taken.address()
     const port = typeof address === "object" && address !== null ? address.port : 0
     const failed = run(["serve"], { DATA_DIR: join(folder, "taken"), PORT: String(port) })
     expect(failed).toMatchObject({ status: 1, stderr: `PORT: ${port} is taken by another program` })
-    expect(failed.stdout).toContain("Password (shown only now): ")
+    expect(existsSync(join(folder, "taken"))).toBe(false)
     taken.close()
   })
 

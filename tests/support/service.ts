@@ -119,6 +119,8 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
     url,
     start,
     end,
+    /** such as SIGSTOP and SIGCONT, which freeze and thaw it */
+    signal: (signal: NodeJS.Signals) => built?.child.kill(signal),
     call,
     ask,
     events,
