@@ -5,14 +5,18 @@ import type { MessageId, MessageStatus } from "../domain/Message.ts"
 import type { NewEvent } from "../domain/ServiceEvent.ts"
 import { bytes } from "./Dialect.ts"
 import type { Place } from "./Mention.ts"
-import { moved, statusColumns, statusEvents, type Tracked } from "./StatusChange.ts"
+import { moved, statusColumns, statusEvents, type Tracked, type TrackedRow } from "./StatusChange.ts"
+import type { Countable } from "./Tally.ts"
 
 type Told = Extract<Inbound, { readonly _tag: "Message" | "Undecryptable" }>
 
 /** A message as it is known while a batch is recorded: stored (`id`), or new (`row`). */
 interface Entry {
-  readonly id: number | undefined
+  readonly known: KnownRow | undefined
   readonly outgoing: boolean
+  readonly counted: Omit<Countable, "status" | "sentAt">
+  /** it is here for the first time, as far as anyone was told */
+  appears: boolean
   unreadable: boolean
   tracked: Tracked
   moved: boolean
@@ -20,11 +24,8 @@ interface Entry {
   text: Record<string, unknown> | undefined
 }
 
-export interface KnownRow extends Tracked {
-  readonly id: number
-  readonly chatKey: string
+export interface KnownRow extends TrackedRow {
   readonly senderKey: string
-  readonly direction: "incoming" | "outgoing"
   readonly messageType: string
 }
 
@@ -47,8 +48,10 @@ export const makeLedger = (
   }
   for (const row of known) {
     add(keyOf(row.messageId, row), {
-      id: row.id,
+      known: row,
       outgoing: row.direction === "outgoing",
+      counted: { ...row, historical: false },
+      appears: false,
       unreadable: row.messageType === "undecryptable",
       tracked: row,
       moved: false,
@@ -107,8 +110,15 @@ export const makeLedger = (
       readAt: null
     }
     add(keyOf(fact.messageId, place.columns), {
-      id: undefined,
+      known: undefined,
       outgoing: fromMe,
+      counted: {
+        chatKey: place.columns.chatKey,
+        direction: fromMe ? "outgoing" : "incoming",
+        timestamp: at,
+        historical: false
+      },
+      appears: true,
       unreadable: fact._tag === "Undecryptable",
       tracked,
       moved: false,
@@ -137,9 +147,14 @@ export const makeLedger = (
         ? outgoing.get(fact.messageId)?.[0]
         : entries.get(keyOf(fact.messageId, place.columns))
       if (same === undefined) return insert(fact, place)
+      if (fact._tag === "Message" && same.known?.historical === true && !same.appears) {
+        same.appears = true
+        same.text = { ...textColumns(fact), historical: 0 }
+        return tell(fact, place, false)
+      }
       if (fact._tag === "Message" && same.unreadable) {
         same.unreadable = false
-        same.text = textColumns(fact)
+        same.text = { ...same.text, ...textColumns(fact) }
         return tell(fact, place, true)
       }
       // our own message comes back from the server: so it has gone out
@@ -158,8 +173,9 @@ export const makeLedger = (
         inserts: all.flatMap(({ row, text, tracked }) =>
           row === undefined ? [] : [{ ...row, ...text, ...statusColumns(tracked) }]
         ),
-        recovered: all.flatMap(({ id, text }) => id === undefined || text === undefined ? [] : [{ id, text }]),
-        moves: all.flatMap(({ id, moved, tracked }) => id === undefined || !moved ? [] : [{ ...tracked, id }])
+        recovered: all.flatMap(({ known, text }) => known === undefined || text === undefined ? [] : [{ id: known.id, text }]),
+        moves: all.flatMap(({ known, moved, tracked }) => known === undefined || !moved ? [] : [{ ...known, ...tracked }]),
+        appeared: all.flatMap(({ appears, counted, tracked }) => appears ? [{ ...counted, ...tracked }] : [])
       }
     }
   }

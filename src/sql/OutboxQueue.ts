@@ -56,9 +56,10 @@ export const makeOutboxQueue = Effect.gen(function*() {
     const device = yield* lock.ofMessage(row.id)
     const [message] = yield* statuses.find([sql`m.id = ${row.id}`])
     const next = message === undefined ? undefined : moved(message, status, at, failure)
-    if (next === undefined) return
-    yield* statuses.save([next])
-    if (Option.isSome(device)) yield* events.append(statusEvents(device.value.deviceId, next, at))
+    if (next === undefined || Option.isNone(device)) return
+    const { deviceId } = device.value
+    yield* statuses.save(deviceId, [next])
+    yield* events.append(statusEvents(deviceId, next, at))
   })
 
   return {

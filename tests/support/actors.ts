@@ -18,12 +18,12 @@ import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
-import initial from "../../src/sql/migrations/0001_initial.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
 import { CloseAction } from "../../src/whatsapp/CloseReason.ts"
 import { SocketEvent } from "../../src/whatsapp/WhatsApp.ts"
 import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
-const database = Layer.effectDiscard(initial).pipe(Layer.provideMerge(sqlite(":memory:")))
+const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const storage = (outbox: typeof Outbox.layer) =>
   Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, outbox).pipe(
     Layer.provideMerge(EventLog.layer),
