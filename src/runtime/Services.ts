@@ -1,4 +1,5 @@
 import { Effect, Layer } from "effect"
+import { ClusteredContactQueries } from "../actors/ClusteredContactQueries.ts"
 import { ClusteredDevices } from "../actors/ClusteredDevices.ts"
 import { DeviceActor } from "../actors/DeviceActor.ts"
 import { DeviceEntityLayer } from "../actors/DeviceEntity.ts"
@@ -17,14 +18,17 @@ import * as HttpApp from "../http/HttpApp.ts"
 import * as HttpListener from "../http/HttpListener.ts"
 import { Shutdown } from "../http/Shutdown.ts"
 import { Contacts } from "../sql/Contacts.ts"
+import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { LoginThrottle } from "../sql/LoginThrottle.ts"
 import { Messages } from "../sql/Messages.ts"
+import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { Outbox } from "../sql/Outbox.ts"
 import { RefreshTokens } from "../sql/RefreshTokens.ts"
+import { Statistics } from "../sql/Statistics.ts"
 import { Users } from "../sql/Users.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
@@ -41,14 +45,16 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
-const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
+const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
+
+const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
-const DeviceActors = Layer.mergeAll(ClusteredDevices, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),

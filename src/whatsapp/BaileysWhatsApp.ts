@@ -126,6 +126,8 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
     events,
     send: () => new SendNotAttempted({ reason: "offline", cause }),
     lookup: () => unanswered("lookup"),
+    profilePicture: () => unanswered("profile-picture"),
+    about: () => unanswered("about"),
     requestPairingCode: () => unanswered("pairing-code"),
     probe: unanswered("probe"),
     lastHeard: Effect.map(Effect.clockWith((clock) => clock.currentTimeMillis), DateTime.unsafeMake),

@@ -1,5 +1,5 @@
 import { type DateTime, type Duration, Data, type Effect, type Option, type Queue, type Redacted, Schema } from "effect"
-import type { ContactFact } from "../domain/Contact.ts"
+import type { About, ContactFact, PictureSize } from "../domain/Contact.ts"
 import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
@@ -81,6 +81,10 @@ export interface Connection {
   readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
   /** Which of these numbers are on WhatsApp, with both ids; at most 50 at a time. Absent ones are missing in the answer. */
   readonly lookup: (phones: ReadonlyArray<PhoneNumber>) => Effect.Effect<ReadonlyArray<ContactFact>, QueryFailed>
+  /** Where to get a picture from, for some days; none if there is none or it is not for us to see. */
+  readonly profilePicture: (jid: Jid, size: PictureSize) => Effect.Effect<Option.Option<string>, QueryFailed>
+  /** What somebody says about himself. */
+  readonly about: (jid: Jid) => Effect.Effect<About, QueryFailed>
   /** Eight characters to type on the phone. Only while pairing, after the first `Qr` event (waits for it). */
   readonly requestPairingCode: (phone: PhoneNumber) => Effect.Effect<string, QueryFailed>
   /** A server round trip; its duration. */

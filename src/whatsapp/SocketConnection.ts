@@ -13,6 +13,7 @@ import type { Egress } from "./Egress.ts"
 import type { EventOutlet } from "./EventOutlet.ts"
 import { personOf } from "./InboundFacts.ts"
 import type { KeyStore } from "./KeyStore.ts"
+import { makePersonQueries } from "./PersonQueries.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
 import { answerTimeout, makeSender } from "./Sender.ts"
 import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
@@ -203,6 +204,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     events: outlet.events,
     send: sender.send,
     lookup,
+    ...makePersonQueries(sock, ask),
     requestPairingCode,
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),

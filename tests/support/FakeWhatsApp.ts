@@ -1,4 +1,4 @@
-import { Context, DateTime, Duration, Effect, Layer, Queue } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option, Queue } from "effect"
 import type { MessageId } from "../../src/domain/Message.ts"
 import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
 import { InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
@@ -74,6 +74,9 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
             }),
           lookup: (phones) =>
             query("lookup", Effect.succeed(phones.filter(fake.registered).map((phone) => ({ phone, lid: `${phone}9@lid` as never })))),
+          profilePicture: (jid, size) =>
+            query("profile-picture", Effect.succeed(Option.some(`https://pps.whatsapp.net/${size}/${jid}`))),
+          about: () => query("about", Effect.map(DateTime.now, (setAt) => ({ about: "Hey there!", setAt }))),
           requestPairingCode: () => query("code", Effect.succeed("ABCD1234")),
           probe: query("probe", Effect.succeed(Duration.millis(1))),
           lastHeard: DateTime.now,

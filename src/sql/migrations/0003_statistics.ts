@@ -44,12 +44,12 @@ export default Effect.gen(function*() {
   } else {
     const words = yield* sql`SELECT 1 AS found FROM sqlite_master WHERE name = 'messages_text'`
     if (words.length === 0) {
-      yield* sql.unsafe(`CREATE VIRTUAL TABLE messages_text USING fts5 (session, content, content = '',
+      yield* sql.unsafe(`CREATE VIRTUAL TABLE messages_text USING fts5 (device, content, content = '',
         contentless_delete = 1, tokenize = "unicode61 remove_diacritics 2 tokenchars '_'")`)
-      yield* sql.unsafe(`INSERT INTO messages_text (rowid, session, content)
-        SELECT id, 's' || session_id, content FROM messages WHERE content IS NOT NULL`)
+      yield* sql.unsafe(`INSERT INTO messages_text (rowid, device, content)
+        SELECT id, hex(device_id), content FROM messages WHERE content IS NOT NULL`)
     }
-    const add = "INSERT INTO messages_text (rowid, session, content) VALUES (new.id, 's' || new.session_id, new.content)"
+    const add = "INSERT INTO messages_text (rowid, device, content) VALUES (new.id, hex(new.device_id), new.content)"
     const remove = "DELETE FROM messages_text WHERE rowid = old.id"
     yield* sql.unsafe(`CREATE TRIGGER IF NOT EXISTS messages_text_insert AFTER INSERT ON messages
       WHEN new.content IS NOT NULL BEGIN ${add}; END`)
