@@ -6,6 +6,7 @@ import { DeviceEntityLayer } from "../actors/DeviceEntity.ts"
 import { DeviceLoop } from "../actors/DeviceLoop.ts"
 import { DeviceSession } from "../actors/DeviceSession.ts"
 import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
+import { HistoryImport } from "../actors/HistoryImport.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
 import { OutboxPump } from "../actors/OutboxPump.ts"
@@ -58,7 +59,7 @@ const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, O
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),
-  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
   Layer.provide(Signals.layer),
   Layer.provideMerge(Runner)
 )

@@ -65,11 +65,13 @@ const make = Effect.gen(function*() {
       sql`(SELECT x.${sql.literal(wanted)} FROM messages x ${dialect.through("messages_chat_time")}
         WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND ${condition}
         ORDER BY x.at_second DESC, x.id DESC ${dialect.limit(1)} OFFSET ${sql.literal(`${skipped}`)})`
+    // keeps a look from being taken again for each row that is compared with it
+    const once = dialect.limit(lastIds.length)
     const ours = sql`x.direction = 'outgoing' AND x.at_second >= chats.since`
     const bounded = sql`SELECT chats.*, COALESCE(${latest("at_second", sql`1 = 1`, mostUnread)}, 0) AS since
-      FROM (SELECT m.device_id, m.chat_key FROM messages m WHERE ${sql.in("m.id", lastIds)}) chats`
+      FROM (SELECT m.device_id, m.chat_key FROM messages m WHERE ${sql.in("m.id", lastIds)}) chats ${once}`
     const answered = sql`SELECT chats.*, COALESCE(${latest("at_second", ours)}, since) AS ours_second,
-      COALESCE(${latest("id", ours)}, 0) AS ours_id FROM (${bounded}) chats`
+      COALESCE(${latest("id", ours)}, 0) AS ours_id FROM (${bounded}) chats ${once}`
     const rows = yield* sql`SELECT chat_key, (
         SELECT COUNT(*) FROM messages x ${dialect.through("messages_chat_time")}
         WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND x.at_second >= chats.ours_second

@@ -29,9 +29,15 @@ export interface KnownRow extends TrackedRow {
   readonly messageType: string
 }
 
+interface Owner {
+  readonly deviceId: DeviceId
+  readonly userId: number
+  readonly id: number
+}
+
 /** What a batch of facts makes of the messages that are known; it is written afterwards in few statements. */
 export const makeLedger = (
-  device: { readonly deviceId: DeviceId; readonly userId: number; readonly id: number },
+  device: Owner,
   known: ReadonlyArray<KnownRow>,
   now: number
 ) => {
@@ -50,7 +56,7 @@ export const makeLedger = (
     add(keyOf(row.messageId, row), {
       known: row,
       outgoing: row.direction === "outgoing",
-      counted: { ...row, historical: false },
+      counted: { chatKey: row.chatKey, direction: row.direction, timestamp: row.timestamp, historical: false },
       appears: false,
       unreadable: row.messageType === "undecryptable",
       tracked: row,
@@ -122,19 +128,7 @@ export const makeLedger = (
       unreadable: fact._tag === "Undecryptable",
       tracked,
       moved: false,
-      row: {
-        userId: device.userId,
-        sessionId: device.id,
-        deviceId,
-        ...place.columns,
-        messageId: fact.messageId,
-        fromNumber: place.from,
-        toNumber: place.to,
-        direction: fromMe ? "outgoing" : "incoming",
-        timestamp: at,
-        createdAt: now,
-        updatedAt: now
-      },
+      row: rowOf(device, fact, place, now),
       text: textColumns(fact)
     })
     tell(fact, place, false)
@@ -175,16 +169,31 @@ export const makeLedger = (
         ),
         recovered: all.flatMap(({ known, text }) => known === undefined || text === undefined ? [] : [{ id: known.id, text }]),
         moves: all.flatMap(({ known, moved, tracked }) => known === undefined || !moved ? [] : [{ ...known, ...tracked }]),
-        appeared: all.flatMap(({ appears, counted, tracked }) => appears ? [{ ...counted, ...tracked }] : [])
+        appeared: all.flatMap(({ appears, counted, tracked }) => appears ? [{ ...tracked, ...counted }] : [])
       }
     }
   }
 }
 
-const keyOf = (messageId: MessageId, { chatKey, senderKey }: { readonly chatKey: string; readonly senderKey: string }) =>
+/** The columns of a message that never change. */
+export const rowOf = (device: Owner, fact: Told, place: Place, now: number) => ({
+  userId: device.userId,
+  sessionId: device.id,
+  deviceId: device.deviceId,
+  ...place.columns,
+  messageId: fact.messageId,
+  fromNumber: place.from,
+  toNumber: place.to,
+  direction: fact.origin.fromMe ? "outgoing" : "incoming",
+  timestamp: fact.timestamp.epochMillis,
+  createdAt: now,
+  updatedAt: now
+})
+
+export const keyOf = (messageId: MessageId, { chatKey, senderKey }: { readonly chatKey: string; readonly senderKey: string }) =>
   `${messageId} ${chatKey} ${senderKey}`
 
-const textColumns = (fact: Told) =>
+export const textColumns = (fact: Told) =>
   fact._tag === "Undecryptable"
     ? { messageType: "undecryptable", content: null, metadata: null, payload: null }
     : {

@@ -1,9 +1,11 @@
 import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { HistoryPart } from "../domain/History.ts"
 import type { Inbound } from "../domain/Inbound.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { Direction, Message, MessageId, MessageNotFound, MessageStatus, MessageType } from "../domain/Message.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
+import { makeHistoryRecorder } from "./HistoryRecorder.ts"
 import { makeMessageHistory } from "./MessageHistory.ts"
 import { makeMessageRecorder } from "./MessageRecorder.ts"
 
@@ -32,6 +34,12 @@ export class Messages extends Context.Tag("whatsapp-service/Messages")<Messages,
    * forward; one for an unknown message is dropped.
    */
   readonly record: (deviceId: DeviceId, facts: ReadonlyArray<Inbound>) => Effect.Effect<void, StorageUnavailable>
+  /**
+   * What the phone remembers of before the pairing, in the caller's transaction: no events, no figures, and nothing that is
+   * there already changes. If WhatsApp delivers such a message after all, `record` takes it for the news that it is. Answers
+   * how many messages are new.
+   */
+  readonly recordHistory: (deviceId: DeviceId, part: HistoryPart) => Effect.Effect<number, StorageUnavailable>
   /** In the order of their times, newest first, unless `after` is given: then oldest first. */
   readonly history: (deviceId: DeviceId, query: HistoryQuery) => Effect.Effect<ReadonlyArray<Message>, StorageUnavailable>
   readonly get: (deviceId: DeviceId, messageId: MessageId) => Effect.Effect<Message, MessageNotFound | StorageUnavailable>
@@ -41,8 +49,8 @@ export class Messages extends Context.Tag("whatsapp-service/Messages")<Messages,
   static readonly layer = Layer.effect(
     Messages,
     Effect.map(
-      Effect.all([makeMessageRecorder, makeMessageHistory]),
-      ([record, history]) => Messages.of({ record, ...history })
+      Effect.all([makeMessageRecorder, makeHistoryRecorder, makeMessageHistory]),
+      ([record, recordHistory, history]) => Messages.of({ record, recordHistory, ...history })
     )
   )
 }

@@ -1,12 +1,12 @@
 import { SqlClient } from "@effect/sql"
 import { Context, Effect, Layer, Schema } from "effect"
-import { type Day, offsets, type TimeZone } from "../domain/Calendar.ts"
+import { type Day, offsets, startOf, type TimeZone } from "../domain/Calendar.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Figures } from "../domain/Figures.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import type { UserId } from "../domain/User.ts"
 import { atBoundary } from "./Boundary.ts"
-import { always } from "./Tally.ts"
+import { always, quarter } from "./Tally.ts"
 
 export interface Period {
   /** the first day and the last */
@@ -67,12 +67,15 @@ const make = Effect.gen(function*() {
   const answered = `${when("SUM(outgoing) > 0", "MAX(last_outgoing)")}`
 
   const period = Effect.fn("Statistics.period")(function*(deviceId: DeviceId, asking: Period) {
-    const within = (column: string) => when(`day <= ${asking.to * quartersOfDay}`, column)
+    const { from, timeZone, to } = asking
+    const [begin, end, nextEnd] = [from, to + 1, to + 2].map((day) => startOf(timeZone, day) / quarter)
+    const within = (column: string) => when(`bucket < ${end}`, column)
     const perChat = sql.literal(`SELECT SUM(COALESCE(${within("incoming")}, 0)) AS incoming,
       SUM(COALESCE(${within("outgoing")}, 0)) AS outgoing, SUM(COALESCE(${within("failed")}, 0)) AS failed,
       ${when(`SUM(${within("incoming")}) > 0 AND chat_key LIKE 'c%'`, `MIN(${within("first_incoming")})`)} AS asked,
       ${answered} AS answered`)
-    const found = yield* sql`SELECT ${figures} FROM (${perChat} FROM ${rows(deviceId, asking)} GROUP BY chat_key) chats`
+    const found = yield* sql`SELECT ${figures} FROM (${perChat} FROM statistics
+      WHERE device_id = ${deviceId} AND bucket >= ${begin} AND bucket < ${nextEnd} GROUP BY chat_key) chats`
     const [sum] = yield* decodePeriod(found)
     return withRate(sum)
   }, atBoundary)

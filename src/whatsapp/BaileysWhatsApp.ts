@@ -128,6 +128,7 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
     lookup: () => unanswered("lookup"),
     profilePicture: () => unanswered("profile-picture"),
     about: () => unanswered("about"),
+    history: () => unanswered("history"),
     requestPairingCode: () => unanswered("pairing-code"),
     probe: unanswered("probe"),
     lastHeard: Effect.map(Effect.clockWith((clock) => clock.currentTimeMillis), DateTime.unsafeMake),

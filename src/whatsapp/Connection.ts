@@ -2,6 +2,7 @@ import { type DateTime, type Duration, Data, type Effect, type Option, type Queu
 import type { About, ContactFact, PictureSize } from "../domain/Contact.ts"
 import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { HistoryPiece } from "../domain/History.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
@@ -51,6 +52,9 @@ export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed"
   cause: Schema.Defect
 }) {}
 
+/** WhatsApp no longer has this piece of the phone's history. */
+export class HistoryGone extends Schema.TaggedError<HistoryGone>()("HistoryGone", { cause: Schema.Defect }) {}
+
 /** The stored credentials exist but cannot be read (wrong key, damaged row). Nothing has been overwritten. */
 export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreadable>()("CredentialsUnreadable", {
   deviceId: Schema.String,
@@ -87,6 +91,8 @@ export interface Connection {
   readonly about: (jid: Jid) => Effect.Effect<About, QueryFailed>
   /** Eight characters to type on the phone. Only while pairing, after the first `Qr` event (waits for it). */
   readonly requestPairingCode: (phone: PhoneNumber) => Effect.Effect<string, QueryFailed>
+  /** What a notification of the phone's history points to. May be asked again at any time, as long as WhatsApp keeps it. */
+  readonly history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
   /** A server round trip; its duration. */
   readonly probe: Effect.Effect<Duration.Duration, QueryFailed>
   /** When the server last said anything. */

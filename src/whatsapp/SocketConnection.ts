@@ -12,6 +12,7 @@ import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import type { EventOutlet } from "./EventOutlet.ts"
 import { personOf } from "./InboundFacts.ts"
+import { makeHistoryDownload } from "./HistoryDownload.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { makePersonQueries } from "./PersonQueries.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
@@ -112,7 +113,6 @@ export const connect = Effect.fnUntraced(function*(parts: {
   }
   sock.ev.on("contacts.upsert", (contacts) => tell(contactFacts(contacts)))
   sock.ev.on("contacts.update", (contacts) => tell(contactFacts(contacts)))
-  sock.ev.on("messaging-history.set", ({ contacts }) => tell(contactFacts(contacts)))
   sock.ev.on("lid-mapping.update", ({ lid, pn }) => tell([personOf(lid, pn)].filter((fact) => fact !== undefined)))
 
   const sender = makeSender({
@@ -205,6 +205,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     send: sender.send,
     lookup,
     ...makePersonQueries(sock, ask),
+    ...makeHistoryDownload(parts.egress, () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })),
     requestPairingCode,
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),

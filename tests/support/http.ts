@@ -160,6 +160,7 @@ const fakeMessages = Layer.effect(
   Effect.map(Stage, ({ history }) =>
     Messages.of({
       record: () => Effect.dieMessage("not asked here"),
+      recordHistory: () => Effect.dieMessage("not asked here"),
       get: (_, messageId) => new MessageNotFound({ messageId }),
       payload: () => Effect.succeedNone,
       history: (deviceId, { after, before, chat, direction, limit }) =>
