@@ -18,7 +18,12 @@ export const timeZone = Schema.optionalWith(
 )
 export const date = Day.annotations({ jsonSchema: { type: "string", format: "date", examples: ["2026-01-31"] } })
 
-const instant = Schema.DateTimeUtc.annotations({ jsonSchema: { type: "string", format: "date-time", examples: ["2026-01-31T00:00:00Z"] } })
+const instant = Schema.String.pipe(
+  Schema.pattern(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, {
+    message: () => "a time is expected, such as 2026-01-31T00:00:00Z"
+  }),
+  Schema.compose(Schema.DateTimeUtc)
+).annotations({ jsonSchema: { type: "string", format: "date-time", examples: ["2026-01-31T00:00:00Z"] } })
 const filters = Schema.Struct({
   before: Schema.optional(RowId),
   after: Schema.optional(RowId),
