@@ -24,7 +24,6 @@ export const ClusteredContactQueries = Layer.effect(
   ContactQueries,
   Effect.gen(function*() {
     const client = yield* DeviceEntity.client
-    const timeToLive = (exit: Exit.Exit<unknown, unknown>) => Exit.isSuccess(exit) ? remembered : Duration.zero
 
     const pictures = yield* Cache.makeWith({
       capacity,
@@ -38,10 +37,6 @@ export const ClusteredContactQueries = Layer.effect(
       lookup: ({ deviceId, entity, jid }: Person) => client(entity).About({ jid }).pipe(answered(deviceId))
     })
 
-    /** A device that is not connected is not asked: it would have to be started for it. */
-    const connected = <A, E>(device: Device, query: Effect.Effect<A, E>): Effect.Effect<A, E | DeviceNotConnected> =>
-      device.isConnected ? query : new DeviceNotConnected({ deviceId: device.deviceId })
-    const personOf = (device: Device, jid: Jid) => ({ entity: entityId(device), deviceId: device.deviceId, jid })
 
     return ContactQueries.of({
       check: Effect.fn("ContactQueries.check")((device, phones) =>
@@ -64,3 +59,10 @@ export const ClusteredContactQueries = Layer.effect(
     })
   })
 )
+
+const timeToLive = (exit: Exit.Exit<unknown, unknown>) => Exit.isSuccess(exit) ? remembered : Duration.zero
+
+/** A device that is not connected is not asked: it would have to be started for it. */
+const connected = <A, E>(device: Device, query: Effect.Effect<A, E>): Effect.Effect<A, E | DeviceNotConnected> =>
+  device.isConnected ? query : new DeviceNotConnected({ deviceId: device.deviceId })
+const personOf = (device: Device, jid: Jid) => ({ entity: entityId(device), deviceId: device.deviceId, jid })

@@ -51,7 +51,6 @@ const Unread = Schema.Array(Schema.Struct({ chatKey: Schema.String, unread: Sche
 const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
-  const whole = (condition: string) => `CAST(COALESCE(SUM(CASE WHEN ${condition} THEN 1 ELSE 0 END), 0) AS SIGNED)`
   const sums = sql.literal(
     `${whole("direction = 'incoming'")} AS incoming_messages, ${whole("direction = 'outgoing'")} AS outgoing_messages`
   )
@@ -120,3 +119,5 @@ const make = Effect.gen(function*() {
 
   return DailyChats.of({ list, totals })
 })
+
+const whole = (condition: string) => `CAST(COALESCE(SUM(CASE WHEN ${condition} THEN 1 ELSE 0 END), 0) AS SIGNED)`

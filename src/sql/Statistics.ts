@@ -39,8 +39,6 @@ const decodeTotals = Schema.decodeUnknown(Schema.Tuple(Schema.Struct(totals)))
 
 const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  const whole = (column: string) => `CAST(COALESCE(SUM(${column}), 0) AS SIGNED)`
-  const when = (condition: string, yes: string) => `CASE WHEN ${condition} THEN ${yes} END`
 
   /** The rows of a period and of the day after it, each with the quarter in which its day begins, all days being 96 quarters long. */
   const rows = (deviceId: DeviceId, { from, timeZone, to }: Period) => {
@@ -111,3 +109,6 @@ const withRate = (sum: Omit<Figures, "responseRate">): Figures => ({
   ...sum,
   responseRate: sum.askingChats === 0 ? null : Math.round(sum.answeredChats / sum.askingChats * 10_000) / 10_000
 })
+
+const whole = (column: string) => `CAST(COALESCE(SUM(${column}), 0) AS SIGNED)`
+const when = (condition: string, yes: string) => `CASE WHEN ${condition} THEN ${yes} END`

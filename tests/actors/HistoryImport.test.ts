@@ -30,6 +30,17 @@ const piece = (parts: Iterable<HistoryPart>, messages: number): HistoryPiece => 
 const part = (...ids: ReadonlyArray<string>): HistoryPart => ({ contacts: [], groups: [], messages: ids.map(message) })
 const entry = (id: number) => ({ id, notification: Uint8Array.of(id), since: DateTime.unsafeMake(0) })
 
+/** Other threads are done, fibers have run. */
+const until = (done: Effect.Effect<boolean, unknown>) =>
+  Effect.zipRight(Effect.promise(() => new Promise((resolve) => setImmediate(resolve))), Effect.orDie(done)).pipe(
+    Effect.repeat({ until: (is) => is, times: 5000 })
+  )
+
+const cutOff = function*() {
+  yield part("A", "B")
+  throw new Error("the process ends here")
+}
+
 layer(actorsLayer)("HistoryImport", (it) => {
   const world = Effect.gen(function*() {
     const fake = yield* FakeWhatsApp
@@ -41,18 +52,13 @@ layer(actorsLayer)("HistoryImport", (it) => {
     const stored = Effect.map(messages.history(device.deviceId, { chat: phoneJid(ani), limit: 100 }), (rows) => rows.map(({ content }) => content))
     const told = Effect.map(events.after({ after: 0, deviceId: device.deviceId, types: ["history.synced", "message.received"], limit: 100 }), (all) =>
       all.map(({ data, type }) => [type, data["messages"], data["stored"]]))
-    /** Other threads are done, fibers have run. */
-    const until = (done: Effect.Effect<boolean, unknown>) =>
-      Effect.zipRight(Effect.promise(() => new Promise((resolve) => setImmediate(resolve))), Effect.orDie(done)).pipe(
-        Effect.repeat({ until: (is) => is, times: 5000 })
-      )
-    return { fake, device, socket, stored, told, until }
+    return { fake, device, socket, stored, told }
   })
   let made = 0
 
   it.scoped("stores what the phone hands over, and tells it once a piece", () =>
     Effect.gen(function*() {
-      const { fake, socket, stored, told, until } = yield* world
+      const { fake, socket, stored, told } = yield* world
       fake.history = ([id]) => Effect.succeed(id === 1 ? piece([part("A", "B"), part("C")], 3) : piece([part("C", "D")], 2))
       fake.histories.push(entry(1), entry(2))
       yield* socket.emit(SocketEvent.Journalled())
@@ -63,11 +69,7 @@ layer(actorsLayer)("HistoryImport", (it) => {
 
   it.scoped("a piece that is cut off is fetched again from its beginning, on the next socket too", () =>
     Effect.gen(function*() {
-      const { device, fake, socket, stored, told, until } = yield* world
-      const cutOff = function*() {
-        yield part("A", "B")
-        throw new Error("the process ends here")
-      }
+      const { device, fake, socket, stored, told } = yield* world
       let fetched = 0
       fake.history = () => Effect.sync(() => ++fetched === 1 ? piece(cutOff(), 3) : piece([part("A", "B"), part("C")], 3))
       fake.histories.push(entry(1))
@@ -85,7 +87,7 @@ layer(actorsLayer)("HistoryImport", (it) => {
 
   it.scoped("tries again what cannot be fetched, and gives up what WhatsApp no longer has", () =>
     Effect.gen(function*() {
-      const { device, fake, socket, stored, told, until } = yield* world
+      const { device, fake, socket, stored, told } = yield* world
       let asked = 0
       fake.history = ([id]) =>
         Effect.suspend((): Effect.Effect<HistoryPiece, HistoryGone | QueryFailed> =>

@@ -33,6 +33,9 @@ const old = (origin: Origin, id: string, content: string, when: number, status: 
 const remember = (deviceId: DeviceId, ...messages: ReadonlyArray<HistoryMessage>) =>
   Effect.flatMap(Messages, (all) => all.recordHistory(deviceId, { contacts: [], groups: [], messages }))
 
+const many = (fromMe: boolean, count: number, second: number, name: string) =>
+  Array.from({ length: count }, (_, index) => text(direct({ phone: budi }, fromMe), `${name}${index}`, "x", second * 1000))
+
 const readers = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
 describeDatabases("History", (database) => {
@@ -160,8 +163,6 @@ describeDatabases("History", (database) => {
         const deviceId = yield* makeDevice
         const messages = yield* Messages
         const chats = yield* DailyChats
-        const many = (fromMe: boolean, count: number, second: number, name: string) =>
-          Array.from({ length: count }, (_, index) => text(direct({ phone: budi }, fromMe), `${name}${index}`, "x", second * 1000))
         const unread = Effect.map(chats.list(deviceId, { day: day("2000-01-02"), timeZone: utc, limit: 9 }), (list) => list.map((chat) => chat.unreadCount))
         const start = at("2000-01-02T00:00:00Z") / 1000
         yield* remember(deviceId, old(direct({ phone: ani }), "H1", "read", start * 1000), old(direct({ phone: ani }), "H2", "new", start * 1000 + 1000, "delivered"))

@@ -24,6 +24,9 @@ const of = (deviceId: DeviceId, from: string, to: string, timeZone = "UTC") =>
   Effect.flatMap(Statistics, (statistics) => statistics.period(deviceId, { from: day(from), to: day(to), timeZone: zone(timeZone) }))
 const counts = (figures: { readonly incomingMessages: number; readonly outgoingMessages: number; readonly failedMessages: number }) =>
   [figures.incomingMessages, figures.outgoingMessages, figures.failedMessages]
+const asks = (n: number, when: string) => text(direct({ phone: phone(`628100000000${n}`) }), `Q${n}`, "?", at(when))
+const answers = (n: number, when: string) => text(direct({ phone: phone(`628100000000${n}`) }, true), `R${n}`, "!", at(when))
+
 const table = (deviceId: DeviceId) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT * FROM statistics
     WHERE device_id = ${deviceId} AND (incoming <> 0 OR outgoing <> 0 OR failed <> 0) ORDER BY bucket, chat_key`)
@@ -59,8 +62,6 @@ describeDatabases("Statistics", (database) => {
       Effect.gen(function*() {
         const deviceId = yield* makeDevice
         const messages = yield* Messages
-        const asks = (n: number, when: string) => text(direct({ phone: phone(`628100000000${n}`) }), `Q${n}`, "?", at(when))
-        const answers = (n: number, when: string) => text(direct({ phone: phone(`628100000000${n}`) }, true), `R${n}`, "!", at(when))
         yield* messages.record(deviceId, [
           answers(1, "2026-01-10T07:00:00Z"), asks(1, "2026-01-10T08:00:00Z"),
           asks(2, "2026-01-10T08:00:00Z"), answers(2, "2026-01-11T23:59:00Z"),
