@@ -70,7 +70,8 @@ export const ClusteredDevices = Layer.effect(
   })
 )
 
-const answered = (deviceId: DeviceId) => <A, E>(call: Effect.Effect<A, E | ClusterTrouble>) =>
+/** Waits for a device's entity as long as a caller would. */
+export const answered = (deviceId: DeviceId) => <A, E>(call: Effect.Effect<A, E | ClusterTrouble>) =>
   call.pipe(
     Effect.timeoutFail({ duration: answerWithin, onTimeout: () => new DeviceBusy({ deviceId }) }),
     Effect.catchAll((error): Effect.Effect<never, Exclude<E, ClusterTrouble> | DeviceBusy> =>

@@ -1,10 +1,11 @@
 import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import { type Device, DeviceAlreadyPaired, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
+import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Devices } from "../sql/Devices.ts"
 import type { ShardLease } from "../sql/ShardLeases.ts"
+import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
@@ -36,6 +37,8 @@ export interface DeviceCommands {
   /** Makes what runs match what is wanted. */
   readonly reconcile: Effect.Effect<void, CommandError>
   readonly wakeOutbox: Effect.Effect<void>
+  /** To ask WhatsApp something with. */
+  readonly connection: Effect.Effect<Connection, DeviceNotConnected>
   readonly pairingCode: (phone: PhoneNumber) => Effect.Effect<
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     CommandError | DeviceAlreadyPaired | PairingFailed
@@ -149,6 +152,10 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             if (device.isPaired || !off) yield* start(false)
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
+          connection: Effect.flatMap(SubscriptionRef.get(live), Option.match({
+            onNone: () => new DeviceNotConnected({ deviceId }),
+            onSome: ({ connection }) => Effect.succeed(connection)
+          })),
           pairingCode: Effect.fnUntraced(function*(phone) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
@@ -171,6 +178,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           remove: alone(commands.remove),
           reconcile: alone(commands.reconcile),
           wakeOutbox: commands.wakeOutbox,
+          connection: commands.connection,
           pairingCode: (phone) => alone(commands.pairingCode(phone))
         } satisfies DeviceCommands
       })

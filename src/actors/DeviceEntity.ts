@@ -1,15 +1,19 @@
 import { Entity, EntityId, type Sharding } from "@effect/cluster"
 import { Rpc } from "@effect/rpc"
-import { Effect, Predicate, Schema } from "effect"
-import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotFound } from "../domain/Device.ts"
+import { Effect, Option, Predicate, Schema } from "effect"
+import { About, PictureSize } from "../domain/Contact.ts"
+import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotConnected, DeviceNotFound, WhatsAppUnanswered } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
+import { Jid } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActor } from "./DeviceActor.ts"
+import type { Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 
 const error = Schema.Union(DeviceNotFound, DeviceBusy, StorageUnavailable)
+const queryError = Schema.Union(DeviceNotConnected, WhatsAppUnanswered)
 
 /** One device in the cluster: wherever it lives, there is one of it. */
 export const DeviceEntity = Entity.make("Device", [
@@ -23,7 +27,18 @@ export const DeviceEntity = Entity.make("Device", [
     payload: { phone: PhoneNumber },
     success: Schema.Struct({ pairingCode: Schema.String, expiresAt: Schema.DateTimeUtc }),
     error: Schema.Union(error, DeviceAlreadyPaired, PairingFailed)
-  })
+  }),
+  Rpc.make("Lookup", {
+    payload: { phones: Schema.Array(PhoneNumber) },
+    success: Schema.Array(Schema.Struct({ phone: Schema.optional(PhoneNumber), lid: Schema.optional(Jid) })),
+    error: queryError
+  }),
+  Rpc.make("ProfilePicture", {
+    payload: { jid: Jid, size: PictureSize },
+    success: Schema.NullOr(Schema.String),
+    error: queryError
+  }),
+  Rpc.make("About", { payload: { jid: Jid }, success: About, error: queryError })
 ])
 
 /**
@@ -54,6 +69,15 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
         ),
         Effect.annotateLogs({ deviceId })
       )
+    const asked = <A>(question: (connection: Connection) => Effect.Effect<A, QueryFailed>) =>
+      Effect.flatMap(actor.connection, question).pipe(
+        Effect.catchTag("QueryFailed", (failed) =>
+          Effect.zipRight(
+            Effect.logWarning(`WhatsApp did not answer: ${failed.query}`, failed.cause),
+            new WhatsAppUnanswered({ deviceId })
+          )),
+        Effect.annotateLogs({ deviceId })
+      )
     return {
       Connect: () => owned(actor.connect),
       Disconnect: () => owned(actor.disconnect),
@@ -61,7 +85,11 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
       Remove: () => owned(actor.remove),
       Reconcile: () => owned(actor.reconcile),
       WakeOutbox: () => actor.wakeOutbox,
-      PairingCode: ({ payload }) => owned(actor.pairingCode(payload.phone))
+      PairingCode: ({ payload }) => owned(actor.pairingCode(payload.phone)),
+      Lookup: ({ payload }) => asked((connection) => connection.lookup(payload.phones)),
+      ProfilePicture: ({ payload }) =>
+        asked((connection) => Effect.map(connection.profilePicture(payload.jid, payload.size), Option.getOrNull)),
+      About: ({ payload }) => asked((connection) => connection.about(payload.jid))
     }
   }),
   {

@@ -1,11 +1,14 @@
 import { HttpApi, OpenApi } from "@effect/platform"
 import { AuthApi } from "./contract/AuthApi.ts"
+import { ContactsApi } from "./contract/ContactsApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
+import { HistoryApi } from "./contract/HistoryApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
+import { StatisticsApi } from "./contract/StatisticsApi.ts"
 
 /** Only an operation with a body can be told that its body is too large or of the wrong type. */
 const withoutIdleAnswers = (spec: Record<string, unknown>): Record<string, unknown> => {
@@ -33,6 +36,9 @@ export const Api = base
   .add(DeviceApi)
   .add(PairingApi)
   .add(MessagingApi)
+  .add(ContactsApi)
+  .add(HistoryApi)
+  .add(StatisticsApi)
   .add(EventsApi)
   .add(HealthApi)
   .annotateContext(OpenApi.annotations({

@@ -15,11 +15,14 @@ import { RateLimit } from "./edge/RateLimit.ts"
 import { EventHub } from "./events/EventHub.ts"
 import { EventStreams } from "./events/EventStreams.ts"
 import * as AuthHandlers from "./handlers/AuthHandlers.ts"
+import * as ContactHandlers from "./handlers/ContactHandlers.ts"
 import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
 import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
+import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
 import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
 import { Shutdown } from "./Shutdown.ts"
@@ -29,6 +32,9 @@ const handlers = Layer.mergeAll(
   DeviceHandlers.layer,
   PairingHandlers.layer,
   MessagingHandlers.layer,
+  ContactHandlers.layer,
+  HistoryHandlers.layer,
+  StatisticsHandlers.layer,
   EventHandlers.layer,
   HealthHandlers.layer
 ).pipe(Layer.provide(Authorization.layer))

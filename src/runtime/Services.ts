@@ -1,10 +1,12 @@
 import { Effect, Layer } from "effect"
+import { ClusteredContactQueries } from "../actors/ClusteredContactQueries.ts"
 import { ClusteredDevices } from "../actors/ClusteredDevices.ts"
 import { DeviceActor } from "../actors/DeviceActor.ts"
 import { DeviceEntityLayer } from "../actors/DeviceEntity.ts"
 import { DeviceLoop } from "../actors/DeviceLoop.ts"
 import { DeviceSession } from "../actors/DeviceSession.ts"
 import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
+import { HistoryImport } from "../actors/HistoryImport.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
 import { OutboxPump } from "../actors/OutboxPump.ts"
@@ -17,15 +19,18 @@ import * as HttpApp from "../http/HttpApp.ts"
 import * as HttpListener from "../http/HttpListener.ts"
 import { Shutdown } from "../http/Shutdown.ts"
 import { Contacts } from "../sql/Contacts.ts"
+import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { LoginThrottle } from "../sql/LoginThrottle.ts"
 import { Messages } from "../sql/Messages.ts"
+import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { Outbox } from "../sql/Outbox.ts"
 import { RefreshTokens } from "../sql/RefreshTokens.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
+import { Statistics } from "../sql/Statistics.ts"
 import { Users } from "../sql/Users.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
@@ -42,18 +47,20 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
-const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
+const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
+
+const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
-const DeviceActors = Layer.mergeAll(ClusteredDevices, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),
-  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
   Layer.provide(Signals.layer),
   Layer.provideMerge(Runner)
 )

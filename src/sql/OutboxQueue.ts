@@ -61,10 +61,12 @@ export const makeOutboxQueue = Effect.gen(function*() {
     const steps = outcomes.flatMap(({ at, failure, row, status }) => {
       const message = known.get(row.id)
       const next = message && moved(message, status, at, failure)
-      return next === undefined ? [] : [{ next, at }]
+      if (next === undefined) return []
+      known.set(row.id, next)
+      return [{ next, at }]
     })
     if (steps.length === 0) return
-    yield* statuses.save(steps.map(({ next }) => next))
+    yield* statuses.save(deviceId, steps.map(({ next }) => next))
     yield* events.append(steps.flatMap(({ at, next }) => statusEvents(deviceId, next, at)))
   })
 

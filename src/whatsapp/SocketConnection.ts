@@ -12,8 +12,10 @@ import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import type { EventOutlet } from "./EventOutlet.ts"
 import { personOf } from "./InboundFacts.ts"
+import { makeHistoryDownload } from "./HistoryDownload.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { makeLoginQuestions } from "./LoginQuestions.ts"
+import { makePersonQueries } from "./PersonQueries.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
 import { makeProbe } from "./Probe.ts"
 import { answerTimeout, makeSender } from "./Sender.ts"
@@ -119,7 +121,6 @@ export const connect = Effect.fnUntraced(function*(parts: {
   }
   sock.ev.on("contacts.upsert", (contacts) => tell(contactFacts(contacts)))
   sock.ev.on("contacts.update", (contacts) => tell(contactFacts(contacts)))
-  sock.ev.on("messaging-history.set", ({ contacts }) => tell(contactFacts(contacts)))
   sock.ev.on("lid-mapping.update", ({ lid, pn }) => tell([personOf(lid, pn)].filter((fact) => fact !== undefined)))
 
   const sender = makeSender({
@@ -227,6 +228,8 @@ export const connect = Effect.fnUntraced(function*(parts: {
     events: outlet.events,
     send: sender.send,
     lookup,
+    ...makePersonQueries(sock, ask),
+    ...makeHistoryDownload(parts.egress, () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })),
     requestPairingCode,
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),

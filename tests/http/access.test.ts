@@ -23,7 +23,9 @@ const agreed: ReadonlyArray<readonly [string, string]> = [
     ["POST /devices/:deviceId/cancel-and-wipe", "admin"], ["DELETE /devices/:deviceId/session", "admin"],
     ["GET /devices/:deviceId/qr", "user"], ["GET /devices/:deviceId/qr-image", "user"], ["GET /devices/:deviceId/qr-base64", "user"],
     ["POST /devices/:deviceId/pairing-code", "admin"], ["POST /devices/:deviceId/send-message", "user"],
-    ["GET /devices/:deviceId/contacts", "user"], ["GET /devices/:deviceId/chat-history/:jid", "user"]
+    ["GET /devices/:deviceId/contacts", "user"], ["GET /devices/:deviceId/chat-history/:jid", "user"],
+    ["GET /devices/:deviceId/group-chat-history/:groupId", "user"], ["GET /devices/:deviceId/daily-chat-list", "user"],
+    ["GET /devices/:deviceId/statistics", "admin"], ["GET /devices/:deviceId/statistics/daily", "admin"]
   ] as const).map(([key, role]) => [key.replace(" ", ` ${api}`), role] as const)
 ]
 
@@ -38,7 +40,7 @@ const bodies: Readonly<Record<string, unknown>> = {
 describe("the access table", () => {
   it("is the one that was agreed on", () => {
     for (const [key, role] of agreed) if (key in access) expect([key, access[key]]).toEqual([key, role])
-    expect(agreed.filter(([key]) => key in access)).toHaveLength(25)
+    expect(agreed.filter(([key]) => key in access)).toHaveLength(29)
   })
 
   it("names every endpoint of the contract and no other", () => {
@@ -59,7 +61,7 @@ layer(httpLayer())("access", (it) => {
       const admin = yield* makeUser("admin")
       const { deviceId } = yield* makeDevice(owner.user)
       const key = `${method} ${path}`
-      const url = (id: string) => path.replace(":deviceId", id).replace(":jid", "6281234567890")
+      const url = (id: string) => path.replace(":deviceId", id).replace(":jid", "6281234567890").replace(":groupId", "120363000000000001")
       const call = (token: string | undefined, id: string = deviceId) =>
         key === "GET /api/events" && token !== undefined
           ? ask(method, `${url(id)}?lastEventId=x`, { token })

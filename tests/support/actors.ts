@@ -8,6 +8,7 @@ import type { UserId } from "../../src/domain/User.ts"
 import { DeviceActor } from "../../src/actors/DeviceActor.ts"
 import { DeviceLoop } from "../../src/actors/DeviceLoop.ts"
 import { DeviceSession } from "../../src/actors/DeviceSession.ts"
+import { HistoryImport } from "../../src/actors/HistoryImport.ts"
 import { LoginGate } from "../../src/actors/LoginGate.ts"
 import { OutboxPump } from "../../src/actors/OutboxPump.ts"
 import { Projector } from "../../src/actors/Projector.ts"
@@ -36,7 +37,7 @@ export const actorsWith = (outbox: typeof Outbox.layer) =>
   DeviceActor.layer.pipe(
     Layer.provideMerge(DeviceLoop.layer),
     Layer.provideMerge(DeviceSession.layer),
-    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
     Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage(outbox)))
   )
 export const actorsLayer = actorsWith(Outbox.layer)

@@ -1,7 +1,8 @@
 import { Schema } from "effect"
 import { PairingFailed } from "../../actors/DeviceActors.ts"
 import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "../../domain/Access.ts"
-import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotFound, NotPairing } from "../../domain/Device.ts"
+import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
+import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
 import { IdempotencyConflict } from "../../domain/Message.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { UserExists, UserNotFound } from "../../domain/User.ts"
@@ -23,6 +24,9 @@ export const deviceExists = Envelope.failure(DeviceExists)
 export const deviceAlreadyPaired = Envelope.failure(DeviceAlreadyPaired)
 export const deviceBusy = Envelope.failure(DeviceBusy)
 export const deviceElsewhere = Envelope.failure(DeviceElsewhere)
+export const deviceNotConnected = Envelope.failure(DeviceNotConnected)
+export const whatsAppUnanswered = Envelope.failure(WhatsAppUnanswered)
+export const statisticsPeriodInvalid = Envelope.failure(StatisticsPeriodInvalid)
 export const notPairing = Envelope.failure(NotPairing)
 export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
