@@ -6,7 +6,7 @@ interface OfDevice {
   readonly device?: number
 }
 
-/** A message from that linked device, to that phone number; without them, any. */
+/** A message from that linked device, to that phone number or group jid; without them, any. */
 interface OfMessage extends OfDevice {
   readonly to?: string
 }

@@ -30,9 +30,10 @@ const remembering = async (options: { readonly full?: boolean; readonly inline?:
   return { ...all, ani, budi, client, group }
 }
 
-/** What Baileys has told of the past; it tells every message once, in as many events as it likes. */
+/** What Baileys has told of the past, in as many events as it likes, and a message sometimes twice. */
 const told = (client: Client) => client.heard.flatMap((events) => events["messaging-history.set"] ?? [])
-const messagesOf = (client: Client) => told(client).flatMap(({ messages }) => messages)
+const messagesOf = (client: Client) =>
+  [...new Map(told(client).flatMap(({ messages }) => messages).map((each) => [each.key.id ?? "", each])).values()]
 const untilAll = (client: Client) => client.until(() => messagesOf(client).length === 4, "four messages of the past")
 
 it("gives a new device its phone's past: the newest of each chat inline, all of it as a medium", async () => {
