@@ -1,9 +1,14 @@
 import { HttpApi, OpenApi } from "@effect/platform"
+import { AdminListsApi } from "./contract/AdminListsApi.ts"
+import { AdminUsersApi } from "./contract/AdminUsersApi.ts"
+import { ApiKeysApi } from "./contract/ApiKeysApi.ts"
+import { AuditApi } from "./contract/AuditApi.ts"
 import { AuthApi } from "./contract/AuthApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
+import { LegacyApi } from "./contract/LegacyApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
 
@@ -34,6 +39,11 @@ export const Api = base
   .add(PairingApi)
   .add(MessagingApi)
   .add(EventsApi)
+  .add(ApiKeysApi)
+  .add(AdminUsersApi)
+  .add(AdminListsApi)
+  .add(AuditApi)
+  .add(LegacyApi)
   .add(HealthApi)
   .annotateContext(OpenApi.annotations({
     title: "WhatsApp Service",

@@ -16,16 +16,14 @@ import { AuthSecrets } from "../http/auth/AuthSecrets.ts"
 import * as HttpApp from "../http/HttpApp.ts"
 import * as HttpListener from "../http/HttpListener.ts"
 import { Shutdown } from "../http/Shutdown.ts"
+import { AccountRepositories } from "../sql/AccountRepositories.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
-import { LoginThrottle } from "../sql/LoginThrottle.ts"
 import { Messages } from "../sql/Messages.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { Outbox } from "../sql/Outbox.ts"
-import { RefreshTokens } from "../sql/RefreshTokens.ts"
-import { Users } from "../sql/Users.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
@@ -42,7 +40,7 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
 const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(EventLog.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
@@ -72,6 +70,6 @@ export const Service = HttpApp.layer.pipe(
 
 /** What the command line needs to make users. */
 export const AccountServices = HttpApp.accounts.pipe(
-  Layer.provide(Layer.mergeAll(Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+  Layer.provide(AccountRepositories),
   Layer.provide(UpToDateDatabase)
 )
