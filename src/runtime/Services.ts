@@ -73,3 +73,10 @@ export const AccountServices = HttpApp.accounts.pipe(
   Layer.provide(AccountRepositories),
   Layer.provide(UpToDateDatabase)
 )
+
+/** What the command line needs to take over sessions. */
+export const ImportServices = Devices.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, AccountRepositories)),
+  Layer.provideMerge(UpToDateDatabase),
+  Layer.provideMerge(Secrets)
+)

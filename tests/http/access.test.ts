@@ -81,11 +81,12 @@ const cast = Effect.gen(function*() {
   const victim = yield* makeUser("user")
   const device = yield* makeDevice(owner.user)
   const otherDevice = yield* makeDevice(owner.user)
+  const adminsDevice = yield* makeDevice(admin.user)
   const people = { owner, stranger, admin } as const
   const keys = yield* Effect.forEach(["owner", "stranger", "admin"] as const, (who) =>
     Effect.forEach(scopes, (scope) => Effect.map(keyOf(people[who].token, [scope]), (key) => ({ who, scope, key }))))
   const bound = yield* Effect.forEach(["owner", "admin"] as const, (who) =>
-    Effect.map(keyOf(people[who].token, scopes, [otherDevice.deviceId]), (key) => ({ who, key })))
+    Effect.map(keyOf(people[who].token, scopes, [otherDevice.deviceId, ...(who === "admin" ? [adminsDevice.deviceId] : [])]), (key) => ({ who, key })))
   return { people, keys: keys.flat(), bound, device, otherDevice, victim: victim.user }
 })
 
@@ -124,6 +125,12 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
       expect(yield* outcome({ token: people.stranger.token })).toBe(onDevice ? "FORBIDDEN" : ownsNothing)
       expect(yield* outcome({ token: people.owner.token })).toBe(ownsNothing)
 
+      for (const { key: shown, who } of bound) {
+        const refused = rule.who === "admin" && who !== "admin" ? "FORBIDDEN" : rule.scope === null ? "INSUFFICIENT_SCOPE" : undefined
+        const within = rule.keepsToDevices === true || onDevice ? "let in" : "FORBIDDEN"
+        expect([who, yield* outcome({ token: shown })]).toEqual([who, refused ?? (onDevice ? "FORBIDDEN" : within)])
+        if (onDevice) expect([who, yield* outcome({ token: shown }, { deviceId: otherDevice.deviceId })]).toEqual([who, refused ?? "let in"])
+      }
       for (const { key: shown, scope, who } of keys) {
         const allowed = rule.who === "admin" && who !== "admin"
           ? "FORBIDDEN"
@@ -134,12 +141,6 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
           : "let in"
         expect([who, scope, yield* outcome({ headers: { "x-api-key": shown } })]).toEqual([who, scope, allowed])
         expect([who, scope, yield* outcome({ token: shown })]).toEqual([who, scope, allowed])
-      }
-      for (const { key: shown, who } of bound) {
-        const refused = rule.who === "admin" && who !== "admin" ? "FORBIDDEN" : rule.scope === null ? "INSUFFICIENT_SCOPE" : undefined
-        const within = rule.keepsToDevices === true || onDevice ? "let in" : "FORBIDDEN"
-        expect([who, yield* outcome({ token: shown })]).toEqual([who, refused ?? (onDevice ? "FORBIDDEN" : within)])
-        if (onDevice) expect([who, yield* outcome({ token: shown }, { deviceId: otherDevice.deviceId })]).toEqual([who, refused ?? "let in"])
       }
       expect(yield* outcome({ token: people.admin.token })).toBe("let in")
       if (onDevice) {
