@@ -33,7 +33,7 @@ export class EventTickets extends Context.Tag("whatsapp-service/EventTickets")<E
       const { forUpdate, limit } = yield* makeDialect
 
       const good = SqlSchema.findOne({
-        Request: Schema.Struct({ ticketHash: Schema.String, now: Schema.Int }),
+        Request: Schema.Struct({ ticketHash: Schema.String, now: Schema.Number }),
         Result: TicketGrant,
         execute: ({ now, ticketHash }) =>
           sql`SELECT user_id, family_id, api_key_prefix, devices, stream_until FROM event_tickets

@@ -71,7 +71,7 @@ export class GlobalFigures extends Context.Tag("whatsapp-service/GlobalFigures")
             WHERE queue IS NOT NULL ${dialect.limit(most)}) AS waiting`
       })
       const newest = SqlSchema.single({
-        Request: Schema.Int,
+        Request: Schema.Number,
         Result: Schema.Struct({ incoming: Count, outgoing: Count, failed: Count, recent: Count }),
         execute: (since) =>
           sql`SELECT COUNT(CASE WHEN direction = 'incoming' THEN 1 END) AS incoming,

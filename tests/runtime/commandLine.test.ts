@@ -35,6 +35,7 @@ describe("the command line", () => {
     expect(wrong.status).toBe(1)
     expect(wrong.stderr).toContain("There is no command 'sevre'.")
     expect(run(["create-admin", "--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("Usage:") })
+    expect(run(["import-sessions"])).toMatchObject({ status: 1, stderr: expect.stringContaining("import-sessions DIR") })
     expect(run(["migrate", "now"])).toMatchObject({ status: 1, stderr: expect.stringContaining("'now'") })
   })
 
@@ -66,6 +67,7 @@ describe("the command line", () => {
     [{ WA_SOCKET_URL: "http://x" }, "WA_SOCKET_URL"],
     [{ WA_NOISE_ROOT_KEY: "abc" }, "WA_NOISE_ROOT_KEY"],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL"],
+    [{ AUDIT_RETENTION_DAYS: "0" }, "AUDIT_RETENTION_DAYS"],
     [{ HOST: "300.1.1.1" }, "HOST"],
     [{ ADMIN_PASSWORD: "short" }, "ADMIN_PASSWORD"],
     [{ CLUSTER_HOST: "127.0.0.1" }, "CLUSTER_HOST"],
