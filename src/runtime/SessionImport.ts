@@ -19,7 +19,6 @@ export const makeSessionImport = Effect.gen(function*() {
 
   const deviceOf = (deviceId: DeviceId, owner: UserId) =>
     Effect.catchTag(devices.get(deviceId), "DeviceNotFound", () => devices.create({ deviceId, userId: owner, deviceName: deviceId }))
-  const refuse = (reason: string) => new SessionUnreadable({ reason })
 
   const write = Effect.fnUntraced(function*(deviceId: DeviceId, owner: UserId, session: MultiFileSession) {
     const device = yield* deviceOf(deviceId, owner)
@@ -50,3 +49,5 @@ export const makeSessionImport = Effect.gen(function*() {
   /** A device that the service knows keeps its owner. */
   return (deviceId: DeviceId, owner: UserId, session: MultiFileSession) => events.transaction(write(deviceId, owner, session))
 })
+
+const refuse = (reason: string) => new SessionUnreadable({ reason })

@@ -26,7 +26,7 @@ export interface NewestPage<A> extends Omit<NewestIds, "ids"> {
   readonly rows: ReadonlyArray<A>
 }
 
-/** What all users have, for administrators. Newest first. */
+/** What all users have, or one of them, across chats. Newest first. */
 export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<AdminLists, {
   readonly devices: (query: {
     readonly userId?: UserId | undefined
@@ -63,8 +63,6 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
         ...(deviceId === undefined ? [] : [sql`device_id = ${deviceId}`]),
         ...(userId === undefined ? [] : [sql`user_id = ${userId}`])
       ]
-      const indexOf = (table: "messages" | "contacts", { deviceId, userId }: OfSomebody) =>
-        deviceId !== undefined ? `${table}_device` : userId !== undefined ? `${table}_user` : undefined
       const anyOf = (fields: ReadonlyArray<string>, search: string) =>
         sql.or(fields.flatMap((field) => [
           sql`${sql(field)} LIKE ${contains(search)} ESCAPE '!'`,
@@ -134,3 +132,6 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
 const decodeTotal = Schema.decodeUnknown(Schema.Tuple(Schema.Struct({ total: Schema.Int })))
 const decodeOwners = Schema.decodeUnknown(Schema.Array(Schema.Struct({ userId: UserId })))
 const decodeHolders = Schema.decodeUnknown(Schema.Array(Schema.Struct({ userId: UserId, deviceId: DeviceId })))
+
+const indexOf = (table: "messages" | "contacts", { deviceId, userId }: OfSomebody) =>
+  deviceId !== undefined ? `${table}_device` : userId !== undefined ? `${table}_user` : undefined

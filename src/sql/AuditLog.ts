@@ -1,6 +1,6 @@
 import { SqlClient, SqlSchema } from "@effect/sql"
 import { Clock, Context, Duration, Effect, Layer, Schedule, Schema } from "effect"
-import { type Actor, type AuditAction, AuditDetails, AuditEntry, type AuditResult, type AuditTarget, Origin } from "../domain/Audit.ts"
+import { type Actor, type AuditAction, AuditDetails, type AuditEntry, type AuditResult, type AuditTarget, Origin } from "../domain/Audit.ts"
 import { wholeNumber } from "../domain/Settings.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import type { UserId } from "../domain/User.ts"

@@ -61,7 +61,9 @@ export class GlobalFigures extends Context.Tag("whatsapp-service/GlobalFigures")
       const stored = SqlSchema.single({
         Request: Schema.Literal("messages", "contacts"),
         Result: Schema.Struct({ estimate: Count }),
-        execute: (table) => sql`SELECT COALESCE(MAX(id) - MIN(id) + 1, 0) AS estimate FROM ${sql(table)}`
+        // each by itself: SQLite finds both ends of an index at once only where one is asked for
+        execute: (table) =>
+          sql`SELECT COALESCE((SELECT MAX(id) FROM ${sql(table)}) - (SELECT MIN(id) FROM ${sql(table)}) + 1, 0) AS estimate`
       })
       const queued = SqlSchema.single({
         Request: Schema.Void,

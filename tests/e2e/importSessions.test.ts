@@ -55,7 +55,7 @@ describe.each(e2eDatabases)("import-sessions on $name", (database) => {
     service = await makeService(environment)
     await service.start()
     await service.end("SIGTERM")
-  }, 90_000)
+  }, 180_000)
 
   afterAll(async () => {
     await service?.end("SIGKILL")
@@ -86,7 +86,7 @@ describe.each(e2eDatabases)("import-sessions on $name", (database) => {
     expect(output).toContain("3 of 4 sessions were not taken over")
     expect(output).not.toMatch(/half a fi|private|    at /)
     for (const name of readdirSync(sessions)) if (!name.endsWith(deviceId)) rmSync(join(sessions, name), { recursive: true })
-  }, 60_000)
+  }, 120_000)
 
   it("connects without a QR code, and goes on in the sessions there are", async () => {
     await service.start()
@@ -108,7 +108,7 @@ describe.each(e2eDatabases)("import-sessions on $name", (database) => {
     expect(server.undecryptable).toEqual([])
     await events.close()
     await service.end("SIGTERM")
-  }, 120_000)
+  }, 180_000)
 
   it("leaves what the service has as it is when it is run again", async () => {
     const again = await run(sessions, "--owner", "admin@example.com")
@@ -120,7 +120,7 @@ describe.each(e2eDatabases)("import-sessions on $name", (database) => {
     expect((await server.phone(friend).waitForMessage((each) => each.id === sent.messageId)).text).toBe("still here")
     const audit = await service.ask("GET", `/api/admin/audit?action=device.import`)
     expect(audit.items).toMatchObject([{ target: { type: "device", id: deviceId }, result: "success", userId: null }])
-  }, 90_000)
+  }, 180_000)
 
   it("does not bring back a pairing that has ended since", async () => {
     await service.ask("POST", `${base}/${deviceId}/cancel-and-wipe`)
@@ -130,5 +130,5 @@ describe.each(e2eDatabases)("import-sessions on $name", (database) => {
     expect(output).toContain("has been connected by this service and unlinked since")
     expect((await run(sessions, "--owner", "nobody@example.com")).output).toContain("--owner: there is no user nobody@example.com")
     expect((await run(tmpdir() + "/no-such-folder")).output).toContain("cannot be read")
-  }, 60_000)
+  }, 180_000)
 })

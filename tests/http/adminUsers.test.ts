@@ -20,6 +20,8 @@ const member = (name: string) =>
     return { ...body, id: made.json.data.user.id as number, token: json.data.token as string, refreshToken: json.data.refreshToken as string }
   })
 const profile = (token: string) => Effect.map(ask("GET", "/api/auth/profile", { token }), ({ status }) => status)
+const codeOf = (method: string, id: number, token: string, body?: object) =>
+  Effect.map(ask(method, `${users}/${id}`, { token, body }), ({ json, status }) => [status, json.error?.code])
 
 layer(httpLayer({ REGISTRATION: "open" }))("administrators and users", (it) => {
   it.effect("are created, listed, found and sorted, a page at a time", () =>
@@ -79,8 +81,6 @@ layer(httpLayer({ REGISTRATION: "open" }))("administrators and users", (it) => {
       yield* sql`DELETE FROM users`
       const one = yield* makeUser("admin")
       const two = yield* makeUser("admin")
-      const codeOf = (method: string, id: number, token: string, body?: object) =>
-        Effect.map(ask(method, `${users}/${id}`, { token, body }), ({ json, status }) => [status, json.error?.code])
       for (const body of [{ role: "user" }, { isActive: false }]) {
         expect(yield* codeOf("PUT", one.user.id, one.token, body)).toEqual([409, "OWN_ACCOUNT"])
       }

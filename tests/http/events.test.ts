@@ -281,12 +281,12 @@ layer(httpLayer())("at shutdown", (it) => {
     }))
 })
 
-layer(httpLayer())("a ticket", (it) => {
-  const ticketFor = (token: string, body?: unknown) =>
-    Effect.map(ask("POST", "/api/events/ticket", { token, body }), ({ json }) => json.data.ticket as string)
-  const refusal = (ticket: string) =>
-    Effect.map(ask("GET", `/api/events?ticket=${ticket}&lastEventId=x`), ({ json, status }) => [status, json.error.details?.reason])
+const ticketFor = (token: string, body?: unknown) =>
+  Effect.map(ask("POST", "/api/events/ticket", { token, body }), ({ json }) => json.data.ticket as string)
+const refusal = (ticket: string) =>
+  Effect.map(ask("GET", `/api/events?ticket=${ticket}&lastEventId=x`), ({ json, status }) => [status, json.error.details?.reason])
 
+layer(httpLayer())("a ticket", (it) => {
   it.scoped("opens one stream, once, and shows what its owner may see", () =>
     Effect.gen(function*() {
       const { deviceId, token } = yield* world
