@@ -1,4 +1,8 @@
 import { HttpApi, OpenApi } from "@effect/platform"
+import { AdminListsApi } from "./contract/AdminListsApi.ts"
+import { AdminUsersApi } from "./contract/AdminUsersApi.ts"
+import { ApiKeysApi } from "./contract/ApiKeysApi.ts"
+import { AuditApi } from "./contract/AuditApi.ts"
 import { AuthApi } from "./contract/AuthApi.ts"
 import { ContactsApi } from "./contract/ContactsApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
@@ -6,6 +10,7 @@ import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
 import { HistoryApi } from "./contract/HistoryApi.ts"
+import { LegacyApi } from "./contract/LegacyApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
@@ -40,6 +45,11 @@ export const Api = base
   .add(HistoryApi)
   .add(StatisticsApi)
   .add(EventsApi)
+  .add(ApiKeysApi)
+  .add(AdminUsersApi)
+  .add(AdminListsApi)
+  .add(AuditApi)
+  .add(LegacyApi)
   .add(HealthApi)
   .annotateContext(OpenApi.annotations({
     title: "WhatsApp Service",

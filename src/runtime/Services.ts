@@ -18,20 +18,18 @@ import { AuthSecrets } from "../http/auth/AuthSecrets.ts"
 import * as HttpApp from "../http/HttpApp.ts"
 import * as HttpListener from "../http/HttpListener.ts"
 import { Shutdown } from "../http/Shutdown.ts"
+import { AccountRepositories } from "../sql/AccountRepositories.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
-import { LoginThrottle } from "../sql/LoginThrottle.ts"
 import { Messages } from "../sql/Messages.ts"
 import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { Outbox } from "../sql/Outbox.ts"
-import { RefreshTokens } from "../sql/RefreshTokens.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { Statistics } from "../sql/Statistics.ts"
-import { Users } from "../sql/Users.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
@@ -50,7 +48,7 @@ const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
 const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
-  Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
@@ -81,6 +79,13 @@ export const Service = HttpApp.layer.pipe(
 
 /** What the command line needs to make users. */
 export const AccountServices = HttpApp.accounts.pipe(
-  Layer.provide(Layer.mergeAll(Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+  Layer.provide(AccountRepositories),
   Layer.provide(UpToDateDatabase)
+)
+
+/** What the command line needs to take over sessions. */
+export const ImportServices = Devices.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, AccountRepositories)),
+  Layer.provideMerge(UpToDateDatabase),
+  Layer.provideMerge(Secrets)
 )

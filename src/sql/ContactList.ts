@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { atBoundary } from "./Boundary.ts"
 import { contactColumns, decodeContacts } from "./ContactRow.ts"
-import { makeDialect } from "./Dialect.ts"
+import { contains, makeDialect } from "./Dialect.ts"
 
 export const makeContactList = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -44,5 +44,3 @@ export const makeContactList = Effect.gen(function*() {
     return yield* decodeContacts(rows)
   }, atBoundary)
 })
-
-const contains = (text: string) => `%${text.replaceAll(/[!%_]/g, "!$&")}%`

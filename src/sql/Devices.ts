@@ -46,6 +46,7 @@ export class Devices extends Context.Tag("whatsapp-service/Devices")<Devices, {
   /** By id, at most `limit` after the row id `after`. Devices that are being deleted are left out. */
   readonly list: (filter: {
     readonly userId?: UserId | undefined
+    readonly deviceIds?: ReadonlyArray<DeviceId> | undefined
     readonly status?: DeviceStatus | undefined
     readonly after?: number | undefined
     readonly limit: number

@@ -60,6 +60,9 @@ export type Dialect = Effect.Effect.Success<typeof makeDialect>
 /** What both drivers bind as bytes. */
 export const bytes = (data: Uint8Array): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 
+/** A pattern for `LIKE … ESCAPE '!'` that finds the text anywhere. */
+export const contains = (text: string): string => `%${text.replaceAll(/[!%_]/g, "!$&")}%`
+
 /** Cut to what a column takes; half a surrogate pair at the cut becomes U+FFFD, as it would on the wire. */
 export function fit(text: string, length: number): string
 export function fit(text: string | null, length: number): string | null

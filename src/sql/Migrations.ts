@@ -4,6 +4,7 @@ import { Effect, Layer, Schedule, Schema } from "effect"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { autoCreate } from "./DatabaseTarget.ts"
 import initial from "./migrations/0001_initial.ts"
+import accounts from "./migrations/0002_accounts.ts"
 import statistics from "./migrations/0003_statistics.ts"
 import leases from "./migrations/0005_leases.ts"
 
@@ -29,6 +30,7 @@ export class MigrationsPending extends Schema.TaggedError<MigrationsPending>()("
 /** In their order; a name never changes once it is released. A migration can be repeated after it was cut off. */
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>> = {
   "0001_initial": initial,
+  "0002_accounts": accounts,
   "0003_statistics": statistics,
   "0005_leases": leases
 }

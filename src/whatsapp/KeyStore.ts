@@ -95,25 +95,20 @@ export const makeKeyStore = (options: {
   }
 
   const flush = async (): Promise<void> => {
-    while (collecting !== undefined) {
-      const wait = pace - (performance.now() - lastCommit)
-      await new Promise((resolve) => (wait > 0 ? setTimeout(resolve, wait) : setImmediate(resolve)))
-      const batch = collecting
-      committing = batch
-      collecting = undefined
-      const result = await Promise.allSettled([commit(batch)])
-      committing = undefined
-      commits++
-      lastCommit = performance.now()
-      if (result[0].status === "fulfilled") batch.done.resolve()
-      else batch.done.reject(result[0].reason)
-    }
-  }
-
-  const newBatch = (): Batch => {
-    const done = Promise.withResolvers<void>()
-    done.promise.catch(() => undefined)
-    return { mutations: new Map(), journal: new Map(), values: new Map(), done }
+    const wait = pace - (performance.now() - lastCommit)
+    await new Promise((resolve) => (wait > 0 ? setTimeout(resolve, wait) : setImmediate(resolve)))
+    const batch = collecting
+    if (batch === undefined) return
+    committing = batch
+    collecting = undefined
+    const [result] = await Promise.allSettled([commit(batch)])
+    committing = undefined
+    commits++
+    lastCommit = performance.now()
+    if (result.status === "fulfilled") batch.done.resolve()
+    else batch.done.reject(result.reason)
+    // what has come meanwhile
+    if (collecting !== undefined) void flush()
   }
 
   const handOver = ({ journal, mutations }: AuthChanges, values: ReadonlyMap<string, unknown>): Batch => {
@@ -197,6 +192,12 @@ export const makeKeyStore = (options: {
 }
 
 const keyOf = (type: string, id: string) => `${type}|${id}`
+
+const newBatch = (): Batch => {
+  const done = Promise.withResolvers<void>()
+  done.promise.catch(() => undefined)
+  return { mutations: new Map(), journal: new Map(), values: new Map(), done }
+}
 
 const changesOf = (data: SignalDataSet) => {
   const mutations: Array<AuthMutation> = []

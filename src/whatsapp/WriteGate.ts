@@ -67,16 +67,17 @@ export class WriteGate {
 
   async #drain(): Promise<void> {
     if (this.#draining) return
-    this.#draining = true
-    for (let frame = this.#frames[0]; frame !== undefined && frame.durable !== false; frame = this.#frames[0]) {
-      if (frame.durable !== undefined) {
-        await frame.durable.catch((error: unknown) => this.seal(error instanceof Error ? error : new Error(String(error))))
-      }
-      if (this.#sealed) break
-      this.#frames.shift()
-      this.#leave(frame)
+    const [frame] = this.#frames
+    if (frame === undefined || frame.durable === false) return
+    if (frame.durable !== undefined) {
+      this.#draining = true
+      await frame.durable.catch((error: unknown) => this.seal(error instanceof Error ? error : new Error(String(error))))
+      this.#draining = false
     }
-    this.#draining = false
+    if (this.#sealed) return
+    this.#frames.shift()
+    this.#leave(frame)
+    return this.#drain()
   }
 
   #leave(frame: Frame): void {

@@ -35,13 +35,14 @@ describe("the command line", () => {
     expect(wrong.status).toBe(1)
     expect(wrong.stderr).toContain("There is no command 'sevre'.")
     expect(run(["create-admin", "--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("Usage:") })
+    expect(run(["import-sessions"])).toMatchObject({ status: 1, stderr: expect.stringContaining("import-sessions DIR") })
     expect(run(["migrate", "now"])).toMatchObject({ status: 1, stderr: expect.stringContaining("'now'") })
   })
 
   it("reads .env, over which the environment has the last word", () => {
     writeFileSync(join(folder, ".env"), `DATA_DIR=${join(folder, "from-file")}\nLOG_LEVEL=loud\n`)
     expect(run(["migrate"]).stderr).toContain("LOG_LEVEL")
-    expect(run(["migrate"], { LOG_LEVEL: "info" })).toMatchObject({ status: 0, stdout: expect.stringContaining("Done") })
+    expect(run(["migrate"], { LOG_LEVEL: "warning" })).toMatchObject({ status: 0, stdout: expect.stringContaining("Done") })
     expect(existsSync(join(folder, "from-file", "whatsapp.db"))).toBe(true)
     rmSync(join(folder, ".env"))
   })
@@ -73,6 +74,7 @@ describe("the command line", () => {
     [{ WA_NOISE_ROOT_KEY: "abc" }, "WA_NOISE_ROOT_KEY"],
     [{ WA_NOISE_ROOT_KEY: "any" }, "WA_NOISE_ROOT_KEY"],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL"],
+    [{ AUDIT_RETENTION_DAYS: "0" }, "AUDIT_RETENTION_DAYS"],
     [{ HOST: "300.1.1.1" }, "HOST"],
     [{ ADMIN_PASSWORD: "short" }, "ADMIN_PASSWORD"],
     [{ CLUSTER_HOST: "127.0.0.1" }, "CLUSTER_HOST"],

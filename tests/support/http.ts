@@ -15,15 +15,14 @@ import { Tokens } from "../../src/http/auth/Tokens.ts"
 import * as HttpApp from "../../src/http/HttpApp.ts"
 import * as HttpListener from "../../src/http/HttpListener.ts"
 import { Shutdown } from "../../src/http/Shutdown.ts"
+import { AccountRepositories } from "../../src/sql/AccountRepositories.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { DailyChats } from "../../src/sql/DailyChats.ts"
 import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
-import { LoginThrottle } from "../../src/sql/LoginThrottle.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { MessageSearch } from "../../src/sql/MessageSearch.ts"
-import { RefreshTokens } from "../../src/sql/RefreshTokens.ts"
 import { Statistics } from "../../src/sql/Statistics.ts"
 import { Users } from "../../src/sql/Users.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
@@ -197,7 +196,7 @@ const secrets = Layer.succeed(AuthSecrets, {
   refreshSecret: Redacted.make("refresh-secret-of-more-than-32-bytes")
 })
 const repositories = Layer.mergeAll(
-  Devices.layer, Contacts.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer
+  Devices.layer, Contacts.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, AccountRepositories
 ).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))

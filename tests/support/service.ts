@@ -117,6 +117,7 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
 
   return {
     url,
+    dataDir,
     start,
     end,
     /** such as SIGSTOP and SIGCONT, which freeze and thaw it */

@@ -57,6 +57,8 @@ const fresh = Effect.gen(function*() {
   yield* makeDevice()
 })
 
+const many = (from: number) => ({ "lid-mapping": Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`k${from + i}`, "1"])) })
+
 type Test = (name: string, body: Effect.Effect<void, unknown, SqlClient.SqlClient | Cipher | InboundJournal | Scope.Scope>) => void
 
 const suite = (test: Test) => {
@@ -138,7 +140,6 @@ const suite = (test: Test) => {
 
   test("writers wait when the database does not keep up", Effect.gen(function*() {
     const store = yield* open()
-    const many = (from: number) => ({ "lid-mapping": Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`k${from + i}`, "1"])) })
     yield* Effect.promise(async () => {
       await store.handOver(many(0))
       expect(store.durable()).toBeDefined()

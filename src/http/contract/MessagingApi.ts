@@ -10,13 +10,23 @@ import { closed, withAliases } from "./Body.ts"
 import { DevicePath } from "./DevicesApi.ts"
 import { deviceNotFound, idempotencyConflict } from "./Failures.ts"
 
-const sendFailed = Envelope.failure(SendFailed, {
+export const sendFailed = Envelope.failure(SendFailed, {
   codes: SendFailure.fields.code.literals,
   code: (error) => error.failure.code
 })
 
 const IdempotencyKey = Schema.String.pipe(
   Schema.pattern(/^[\x21-\x7e]{1,255}$/, { message: () => "1 to 255 visible ASCII characters are expected" })
+)
+
+export const SendHeaders = Schema.Struct({ "idempotency-key": Schema.optional(IdempotencyKey) })
+export const SendWait = Schema.Struct({
+  wait: Schema.optionalWith(Schema.Literal("accepted", "sent", "delivered"), { default: () => "sent" as const }),
+  timeout: Schema.optionalWith(Schema.NumberFromString.pipe(Schema.between(0, 60)), { default: () => 20 })
+})
+export const TextPayload = withAliases(
+  closed({ phone: PhoneNumberFromInput, message: MessageText }),
+  { to: "phone", text: "message" }
 )
 
 /** Sent, or further: `timestamp` is when it was accepted. */
@@ -29,13 +39,13 @@ const answered = {
   deliveredAt: Schema.NullOr(Schema.DateTimeUtc),
   readAt: Schema.NullOr(Schema.DateTimeUtc)
 }
-const SentAnswer = Schema.Struct({
+export const SentAnswer = Schema.Struct({
   ...answered,
   status: Schema.Literal("sent", "delivered", "read", "cancelled")
 }).annotations({ identifier: "SentMessage" })
 
 /** Accepted and kept; it goes out as soon as its device can send. `reason` is the device's, or `waiting`. */
-const PendingAnswer = Schema.Struct({
+export const PendingAnswer = Schema.Struct({
   ...answered,
   status: Schema.Literal("pending"),
   reason: Schema.String
@@ -45,15 +55,9 @@ export const MessagingApi = HttpApiGroup.make("messaging")
   .add(
     HttpApiEndpoint.post("sendMessage", "/devices/:deviceId/send-message")
       .setPath(DevicePath)
-      .setHeaders(Schema.Struct({ "idempotency-key": Schema.optional(IdempotencyKey) }))
-      .setUrlParams(Schema.Struct({
-        wait: Schema.optionalWith(Schema.Literal("accepted", "sent", "delivered"), { default: () => "sent" as const }),
-        timeout: Schema.optionalWith(Schema.NumberFromString.pipe(Schema.between(0, 60)), { default: () => 20 })
-      }))
-      .setPayload(withAliases(
-        closed({ phone: PhoneNumberFromInput, message: MessageText }),
-        { to: "phone", text: "message" }
-      ))
+      .setHeaders(SendHeaders)
+      .setUrlParams(SendWait)
+      .setPayload(TextPayload)
       .addSuccess(Envelope.success(SentAnswer))
       .addSuccess(Envelope.success(PendingAnswer, { status: 202 }))
       .addError(sendFailed)

@@ -20,3 +20,13 @@ export const page = <A>(found: ReadonlyArray<A>, limit: number, cursorOf: (last:
   const hasMore = found.length > limit
   return { items, nextCursor: hasMore ? cursorOf(items.at(-1)!) : null, hasMore }
 }
+
+/** The pages of administrators' lists; what lies further back is reached by a cursor, or by a narrower filter. */
+export const pages = {
+  page: Schema.optionalWith(Schema.NumberFromString.pipe(Schema.int(), Schema.between(1, 50)), { default: () => 1 }),
+  limit: limitOf(200, 50)
+}
+
+/** A path's whole number, as the id of a row. */
+export const idOf = <A extends number, R>(id: Schema.Schema<A, number, R>) =>
+  Schema.NumberFromString.pipe(Schema.compose(id, { strict: false }))

@@ -44,14 +44,14 @@ export const layer = HttpApiBuilder.group(Api, "messaging", (handlers) =>
         }))
   }))
 
-const requestHash = (to: PhoneNumber, text: string): string =>
+export const requestHash = (to: PhoneNumber, text: string): string =>
   createHash("sha256").update(JSON.stringify([to, text])).digest("hex")
 
-const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
+export const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeader(response, "idempotency-replayed", "true"))
 )
 
-const answer = (device: Device, message: Message) => {
+export const answer = (device: Device, message: Message) => {
   const told = {
     messageId: message.messageId,
     deviceId: message.deviceId,
