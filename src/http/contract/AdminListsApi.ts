@@ -25,7 +25,7 @@ const newest = <A, I, R>(item: Schema.Schema<A, I, R>) =>
     nextCursor: Schema.NullOr(Schema.Int),
     hasMore: Schema.Boolean
   })
-const bounded = "Newest first. `total` counts among the newest rows alone (10000, or 5000 where rows have to be looked through); " +
+const bounded = "Newest first. `total` counts among the newest rows alone (10000, or 2000 where rows have to be looked through); " +
   "`totalIsExact` says whether these are all. Go on with `before` = `nextCursor` as long as `hasMore`: a page may then have few items or none."
 
 export const MessageOfUser = Schema.Struct({ ...Message.fields, userId: UserId }).annotations({ identifier: "MessageOfUser" })
