@@ -1,10 +1,13 @@
 import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import { type Device, DeviceAlreadyPaired, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
+import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Jid } from "../domain/Jid.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Devices } from "../sql/Devices.ts"
+import type { ChatState } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
+import { makeChatSignals } from "./ChatSignals.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
 import { Projector } from "./Projector.ts"
@@ -39,6 +42,8 @@ export interface DeviceCommands {
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     CommandError | DeviceAlreadyPaired | PairingFailed
   >
+  readonly showState: (chat: Jid, state: ChatState) => Effect.Effect<void, DeviceNotConnected>
+  readonly markRead: (chat: Jid) => Effect.Effect<number, DeviceNotConnected | StorageUnavailable>
 }
 
 /** A device's commands, one at a time, and beside them its loop. Both end with the scope. */
@@ -52,6 +57,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
       const deviceLoop = yield* DeviceLoop
       const signals = yield* Signals
       const projector = yield* Projector
+      const chatSignals = yield* makeChatSignals
 
       const make = Effect.fnUntraced(function*(deviceId: DeviceId) {
         const loop = yield* FiberHandle.make()
@@ -125,7 +131,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           Effect.mapError(() => new PairingFailed({ deviceId, reason: "there is no connection to WhatsApp" }))
         )
 
-        const commands: DeviceCommands = {
+        const commands = {
           connect: Effect.gen(function*() {
             const device = yield* devices.get(deviceId)
             // somebody may have asked for the opposite since
@@ -146,7 +152,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             if (device.isPaired || !off) yield* start(false)
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
-          pairingCode: Effect.fnUntraced(function*(phone) {
+          pairingCode: Effect.fnUntraced(function*(phone: PhoneNumber) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
             yield* startNow(device)
@@ -160,6 +166,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             return { pairingCode, expiresAt }
           })
         }
+        const { markRead, showState } = chatSignals.on(deviceId, live)
         const alone = <A, E>(command: Effect.Effect<A, E>) => oneAtATime.withPermits(1)(command)
         return {
           connect: alone(commands.connect),
@@ -168,7 +175,10 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           remove: alone(commands.remove),
           reconcile: alone(commands.reconcile),
           wakeOutbox: commands.wakeOutbox,
-          pairingCode: (phone) => alone(commands.pairingCode(phone))
+          // they need the connection that is there, and nothing of it changes
+          showState,
+          markRead,
+          pairingCode: (phone: PhoneNumber) => alone(commands.pairingCode(phone))
         } satisfies DeviceCommands
       })
 

@@ -1,10 +1,12 @@
 import { Entity } from "@effect/cluster"
 import { Rpc } from "@effect/rpc"
 import { Effect, Predicate, Schema } from "effect"
-import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotFound } from "../domain/Device.ts"
+import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotConnected, DeviceNotFound } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
+import { Jid } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+import { ChatState } from "../whatsapp/WhatsApp.ts"
 import { DeviceActor } from "./DeviceActor.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 
@@ -18,6 +20,15 @@ export const DeviceEntity = Entity.make("Device", [
   Rpc.make("Remove", { error }),
   Rpc.make("Reconcile", { error }),
   Rpc.make("WakeOutbox"),
+  Rpc.make("ShowState", {
+    payload: { chat: Jid, state: ChatState },
+    error: Schema.Union(error, DeviceNotConnected)
+  }),
+  Rpc.make("MarkRead", {
+    payload: { chat: Jid },
+    success: Schema.Int,
+    error: Schema.Union(error, DeviceNotConnected)
+  }),
   Rpc.make("PairingCode", {
     payload: { phone: PhoneNumber },
     success: Schema.Struct({ pairingCode: Schema.String, expiresAt: Schema.DateTimeUtc }),
@@ -54,6 +65,8 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
       Remove: () => owned(actor.remove),
       Reconcile: () => owned(actor.reconcile),
       WakeOutbox: () => actor.wakeOutbox,
+      ShowState: ({ payload }) => owned(actor.showState(payload.chat, payload.state)),
+      MarkRead: ({ payload }) => owned(actor.markRead(payload.chat)),
       PairingCode: ({ payload }) => owned(actor.pairingCode(payload.phone))
     }
   }),

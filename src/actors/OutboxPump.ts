@@ -6,7 +6,7 @@ import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { Outbox, type OutboxRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
-import { encodeText } from "../whatsapp/OutgoingContent.ts"
+import { payloadOf } from "./OutboxPayload.ts"
 import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
 import { sendCount, sendLatency } from "./ActorMetrics.ts"
 import { refusal } from "./Refusal.ts"
@@ -139,7 +139,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           function*(row: OutboxRow) {
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
-            const payload = row.payload ?? encodeText(row.content)
+            const payload = yield* payloadOf(row, to.value)
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* untilStored(outbox.claim(row, epoch, payload)))) return
             const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))

@@ -142,6 +142,17 @@ export class NotPairing extends Schema.TaggedError<NotPairing>()(
   }
 }
 
+/** What was asked for happens now or not at all, and there is no connection. */
+export class DeviceNotConnected extends Schema.TaggedError<DeviceNotConnected>()(
+  "DeviceNotConnected",
+  { deviceId: Schema.String },
+  HttpApiSchema.annotations({ status: 409 })
+) {
+  override get message() {
+    return `Device ${this.deviceId} is not connected to WhatsApp.`
+  }
+}
+
 /** The device's actor did not answer in time, or its process is changing hands. */
 export class DeviceBusy extends Schema.TaggedError<DeviceBusy>()(
   "DeviceBusy",

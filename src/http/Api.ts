@@ -4,6 +4,7 @@ import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
+import { MessageKindsApi } from "./contract/MessageKindsApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
 
@@ -33,6 +34,7 @@ export const Api = base
   .add(DeviceApi)
   .add(PairingApi)
   .add(MessagingApi)
+  .add(MessageKindsApi)
   .add(EventsApi)
   .add(HealthApi)
   .annotateContext(OpenApi.annotations({

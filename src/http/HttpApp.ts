@@ -18,6 +18,7 @@ import * as AuthHandlers from "./handlers/AuthHandlers.ts"
 import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
 import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
+import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
 import { Listening } from "./HttpListener.ts"
@@ -29,6 +30,7 @@ const handlers = Layer.mergeAll(
   DeviceHandlers.layer,
   PairingHandlers.layer,
   MessagingHandlers.layer,
+  MessageKindsHandlers.layer,
   EventHandlers.layer,
   HealthHandlers.layer
 ).pipe(Layer.provide(Authorization.layer))

@@ -16,6 +16,7 @@ import { AuthSecrets } from "../http/auth/AuthSecrets.ts"
 import * as HttpApp from "../http/HttpApp.ts"
 import * as HttpListener from "../http/HttpListener.ts"
 import { Shutdown } from "../http/Shutdown.ts"
+import { ChatReading } from "../sql/ChatReading.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
@@ -41,7 +42,7 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
-const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
+const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
   Layer.provideMerge(UpToDateDatabase)
 )

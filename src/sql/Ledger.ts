@@ -1,8 +1,9 @@
-import type { DateTime } from "effect"
+import { type DateTime, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Inbound } from "../domain/Inbound.ts"
 import type { MessageId, MessageStatus } from "../domain/Message.ts"
 import type { NewEvent } from "../domain/ServiceEvent.ts"
+import { MessageMetadata, MessageSecrets } from "../domain/MessageMetadata.ts"
 import { bytes } from "./Dialect.ts"
 import type { Place } from "./Mention.ts"
 import { moved, statusColumns, statusEvents, type Tracked } from "./StatusChange.ts"
@@ -25,7 +26,6 @@ export interface KnownRow extends Tracked {
   readonly chatKey: string
   readonly senderKey: string
   readonly direction: "incoming" | "outgoing"
-  readonly messageType: string
 }
 
 /** What a batch of facts makes of the messages that are known; it is written afterwards in few statements. */
@@ -100,6 +100,7 @@ export const makeLedger = (
     const tracked: Tracked = {
       messageId: fact.messageId,
       chat: place.chat,
+      messageType: fact._tag === "Undecryptable" ? "undecryptable" : fact.messageType,
       status: fromMe ? "sent" : "delivered",
       failure: null,
       sentAt: fromMe ? at : null,
@@ -145,6 +146,11 @@ export const makeLedger = (
       // our own message comes back from the server: so it has gone out
       if (fromMe) move(same, "sent", fact.timestamp)
     },
+    /** A change that we sent comes back from the server. */
+    echoed: (fact: Extract<Inbound, { readonly _tag: "Changed" }>) => {
+      const same = fact.origin.fromMe ? outgoing.get(fact.messageId)?.[0] : undefined
+      if (same !== undefined) move(same, "sent", fact.timestamp)
+    },
     // by id alone: a receipt may come under another address of the same person, and only we choose ids of what we send
     receipt: (fact: Extract<Inbound, { readonly _tag: "Receipt" }>) => {
       for (const messageId of fact.messageIds) {
@@ -159,6 +165,8 @@ export const makeLedger = (
           row === undefined ? [] : [{ ...row, ...text, ...statusColumns(tracked) }]
         ),
         recovered: all.flatMap(({ id, text }) => id === undefined || text === undefined ? [] : [{ id, text }]),
+        /** whose text has just come */
+        fresh: all.flatMap(({ text, tracked }) => text === undefined ? [] : [tracked.messageId]),
         moves: all.flatMap(({ id, moved, tracked }) => id === undefined || !moved ? [] : [{ ...tracked, id }])
       }
     }
@@ -170,10 +178,14 @@ const keyOf = (messageId: MessageId, { chatKey, senderKey }: { readonly chatKey:
 
 const textColumns = (fact: Told) =>
   fact._tag === "Undecryptable"
-    ? { messageType: "undecryptable", content: null, metadata: null, payload: null }
+    ? { messageType: "undecryptable", content: null, metadata: null, secrets: null, payload: null }
     : {
       messageType: fact.messageType,
       content: fact.content,
-      metadata: fact.metadata === null ? null : JSON.stringify(fact.metadata),
+      metadata: fact.metadata === null ? null : encodeMetadata(fact.metadata),
+      secrets: fact.secrets === undefined ? null : encodeSecrets(fact.secrets),
       payload: bytes(fact.payload)
     }
+
+const encodeMetadata = Schema.encodeSync(Schema.parseJson(MessageMetadata))
+const encodeSecrets = Schema.encodeSync(Schema.parseJson(MessageSecrets))

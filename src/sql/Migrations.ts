@@ -4,6 +4,7 @@ import { Effect, Layer, Schedule, Schema } from "effect"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { autoCreate } from "./DatabaseTarget.ts"
 import initial from "./migrations/0001_initial.ts"
+import messageKinds from "./migrations/0004_message_kinds.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
@@ -26,7 +27,8 @@ export class MigrationsPending extends Schema.TaggedError<MigrationsPending>()("
 
 /** In their order; a name never changes once it is released. A migration can be repeated after it was cut off. */
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>> = {
-  "0001_initial": initial
+  "0001_initial": initial,
+  "0004_message_kinds": messageKinds
 }
 
 // the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE

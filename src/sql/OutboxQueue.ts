@@ -10,6 +10,8 @@ import { makeDeviceLock } from "./DeviceLock.ts"
 import { bytes, fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
 import type { OutboxRow } from "./Outbox.ts"
+import { makeOwnChanges } from "./ChangeSources.ts"
+import { makeMessageChanges } from "./MessageChanges.ts"
 import { makeStatusChange, moved, statusEvents } from "./StatusChange.ts"
 
 const Rows = Schema.Array(Schema.Struct({
@@ -20,7 +22,8 @@ const Rows = Schema.Array(Schema.Struct({
   lid: Schema.NullOr(Jid),
   groupJid: Schema.NullOr(Jid),
   messageType: MessageType,
-  content: Schema.String,
+  content: Schema.NullOr(Schema.String),
+  outgoing: Schema.NullOr(Schema.String),
   payload: Schema.NullOr(Schema.Uint8ArrayFromSelf),
   attempts: Schema.Int,
   createdAt: Schema.DateTimeUtcFromNumber
@@ -33,6 +36,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
   const dialect = yield* makeDialect
   const lock = yield* makeDeviceLock
   const statuses = yield* makeStatusChange
+  const changes = yield* makeMessageChanges
+  const ownChanges = yield* makeOwnChanges
 
   /**
    * Waiting rows that nothing in their chat comes before: neither an earlier one of the same or higher priority, even if that
@@ -58,14 +63,18 @@ export const makeOutboxQueue = Effect.gen(function*() {
     const next = message === undefined ? undefined : moved(message, status, at, failure)
     if (next === undefined) return
     yield* statuses.save([next])
-    if (Option.isSome(device)) yield* events.append(statusEvents(device.value.deviceId, next, at))
+    if (Option.isNone(device)) return
+    const { deviceId } = device.value
+    const own = yield* ownChanges(device.value, [next])
+    const changed = own.length === 0 ? [] : yield* changes.apply(deviceId, own, [])
+    yield* events.append([...statusEvents(deviceId, next, at), ...changed])
   })
 
   return {
     due: Effect.fn("Outbox.due")(function*(deviceId: DeviceId, limit: number) {
       const now = yield* Clock.currentTimeMillis
       const rows = yield* sql`SELECT m.id, m.message_id, m.chat_key, c.phone_number AS phone, c.lid, m.group_jid,
-          m.message_type, m.content, m.payload, m.attempts, m.created_at
+          m.message_type, m.content, m.outgoing, m.payload, m.attempts, m.created_at
         FROM messages m ${dialect.through("messages_due")} LEFT JOIN contacts c ON c.id = m.contact_id
         WHERE ${heads(deviceId, now)} ORDER BY m.priority, m.send_at, m.id ${dialect.limit(limit)}`
       return yield* Schema.decodeUnknown(Rows)(rows)

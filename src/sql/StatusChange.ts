@@ -9,6 +9,7 @@ import { chatColumns, chatFields, chatOf, messagesWithContacts } from "./Message
 export interface Tracked {
   readonly messageId: MessageId
   readonly chat: ChatRef
+  readonly messageType: string
   readonly status: MessageStatus
   readonly failure: SendFailure | null
   readonly sentAt: number | null

@@ -125,6 +125,8 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
   const connection: Connection = {
     events,
     send: () => new SendNotAttempted({ reason: "offline", cause }),
+    showState: () => unanswered("chatstate"),
+    markRead: () => unanswered("read"),
     lookup: () => unanswered("lookup"),
     requestPairingCode: () => unanswered("pairing-code"),
     probe: unanswered("probe"),

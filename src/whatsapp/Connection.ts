@@ -57,6 +57,10 @@ export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreada
   cause: Schema.Defect
 }) {}
 
+/** What the other end of a chat sees while somebody writes or speaks. */
+export const ChatState = Schema.Literal("composing", "recording", "paused")
+export type ChatState = typeof ChatState.Type
+
 export interface OpenOptions {
   readonly deviceId: DeviceId
   /** the owner's epoch: writes of auth state by an older one are refused */
@@ -79,6 +83,13 @@ export interface Connection {
    * before the bytes leave; calling again with the same id is what makes a retry harmless.
    */
   readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
+  /** Shows the other end of a chat what we are about to do. It is not acknowledged. */
+  readonly showState: (chat: Jid, state: ChatState) => Effect.Effect<void, QueryFailed>
+  /**
+   * Tells the writers of these messages that they have been read, or only our own devices where the account's privacy
+   * settings say so. `participant` is who wrote them, in a group. It is not acknowledged.
+   */
+  readonly markRead: (chat: Jid, participant: Jid | null, ids: ReadonlyArray<MessageId>) => Effect.Effect<void, QueryFailed>
   /** Which of these numbers are on WhatsApp, with both ids; at most 50 at a time. Absent ones are missing in the answer. */
   readonly lookup: (phones: ReadonlyArray<PhoneNumber>) => Effect.Effect<ReadonlyArray<ContactFact>, QueryFailed>
   /** Eight characters to type on the phone. Only while pairing, after the first `Qr` event (waits for it). */

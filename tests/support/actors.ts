@@ -12,20 +12,21 @@ import { LoginGate } from "../../src/actors/LoginGate.ts"
 import { OutboxPump } from "../../src/actors/OutboxPump.ts"
 import { Projector } from "../../src/actors/Projector.ts"
 import { Signals } from "../../src/actors/Signals.ts"
+import { ChatReading } from "../../src/sql/ChatReading.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
-import initial from "../../src/sql/migrations/0001_initial.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
 import { CloseAction } from "../../src/whatsapp/CloseReason.ts"
 import { SocketEvent } from "../../src/whatsapp/WhatsApp.ts"
 import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
-const database = Layer.effectDiscard(initial).pipe(Layer.provideMerge(sqlite(":memory:")))
+const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const storage = (outbox: typeof Outbox.layer) =>
-  Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, outbox).pipe(
+  Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, outbox).pipe(
     Layer.provideMerge(EventLog.layer),
     Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
   )

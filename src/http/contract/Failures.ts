@@ -1,8 +1,9 @@
 import { Schema } from "effect"
 import { PairingFailed } from "../../actors/DeviceActors.ts"
 import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "../../domain/Access.ts"
-import { DeviceAlreadyPaired, DeviceBusy, DeviceExists, DeviceNotFound, NotPairing } from "../../domain/Device.ts"
-import { IdempotencyConflict } from "../../domain/Message.ts"
+import { DeviceAlreadyPaired, DeviceBusy, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing } from "../../domain/Device.ts"
+import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
+import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { UserExists, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
@@ -25,6 +26,9 @@ export const deviceBusy = Envelope.failure(DeviceBusy)
 export const notPairing = Envelope.failure(NotPairing)
 export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
+export const deviceNotConnected = Envelope.failure(DeviceNotConnected)
+export const messageNotFound = Envelope.failure(MessageNotFound)
+export const messageNotChangeable = Envelope.failure(MessageNotChangeable)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */

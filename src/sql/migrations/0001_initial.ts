@@ -229,5 +229,5 @@ export default Effect.gen(function*() {
   if (counters.length === 0) yield* sql`INSERT INTO event_counter (id, last_event_id) VALUES (1, 0)`
 })
 
-const hasErrno = (errno: number) => (error: SqlError) =>
+export const hasErrno = (errno: number) => (error: SqlError) =>
   Predicate.hasProperty(error.cause, "errno") && error.cause.errno === errno

@@ -1,0 +1,22 @@
+import { Effect, ParseResult, Schema } from "effect"
+import { bareJid, isJid, isLidJid, isPhoneJid, Jid, phoneJid } from "../../domain/Jid.ts"
+import { PhoneNumberFromInput } from "../../domain/PhoneNumber.ts"
+
+const decodePhoneNumber = ParseResult.decode(PhoneNumberFromInput)
+
+/** A person, as a path or a body names him: a phone number in any form, or an address of either kind. */
+export const PersonAddress = Schema.transformOrFail(Schema.String.pipe(Schema.maxLength(100)), Schema.typeSchema(Jid), {
+  strict: true,
+  decode: (input, _, ast) => {
+    const jid = input.includes("@") ? bareJid(input) : undefined
+    if (jid !== undefined && isJid(jid) && isLidJid(jid)) return ParseResult.succeed(jid)
+    const refused = new ParseResult.Type(
+      ast,
+      input,
+      "a phone number with country code, or a …@s.whatsapp.net or …@lid address is expected"
+    )
+    if (jid !== undefined && !isPhoneJid(jid)) return ParseResult.fail(refused)
+    return Effect.mapBoth(decodePhoneNumber(jid ?? input), { onFailure: () => refused, onSuccess: phoneJid })
+  },
+  encode: (jid) => ParseResult.succeed(jid)
+})
