@@ -1,9 +1,9 @@
 import { Effect, Option, SubscriptionRef } from "effect"
+import type { ChatState } from "../domain/ChatState.ts"
 import { DeviceNotConnected } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
 import { ChatReading } from "../sql/ChatReading.ts"
-import type { ChatState } from "../whatsapp/WhatsApp.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
 
 /** What a chat is told without a message: now, over the connection that is there, or not at all. */

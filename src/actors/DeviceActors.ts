@@ -1,11 +1,11 @@
 import { HttpApiSchema } from "@effect/platform"
 import { Context, type DateTime, type Effect, Schema } from "effect"
+import type { ChatState } from "../domain/ChatState.ts"
 import type { Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotConnected, DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import type { ChatState } from "../whatsapp/WhatsApp.ts"
 
 /** WhatsApp gave no pairing code. */
 export class PairingFailed extends Schema.TaggedError<PairingFailed>()(

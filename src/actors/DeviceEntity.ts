@@ -1,12 +1,12 @@
 import { Entity } from "@effect/cluster"
 import { Rpc } from "@effect/rpc"
 import { Effect, Predicate, Schema } from "effect"
+import { ChatState } from "../domain/ChatState.ts"
 import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotConnected, DeviceNotFound } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
 import { Jid } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
-import { ChatState } from "../whatsapp/WhatsApp.ts"
 import { DeviceActor } from "./DeviceActor.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 

@@ -88,12 +88,6 @@ export const makeOutgoingDraft = Effect.map(SqlClient.SqlClient, (sql) => {
     return row
   })
 
-  const quoteOf = (row: Row, own: PhoneNumber | null): Quote => ({
-    messageId: row.messageId,
-    author: row.direction === "outgoing" ? (own === null ? null : phoneJid(own)) : row.participant,
-    source: sourceOf(row)
-  })
-
   return Effect.fnUntraced(function*(
     device: { readonly deviceId: DeviceId; readonly phoneNumber: PhoneNumber | null },
     request: SendRequest
@@ -108,7 +102,8 @@ export const makeOutgoingDraft = Effect.map(SqlClient.SqlClient, (sql) => {
       }
       case "Forward": {
         const row = yield* find(deviceId, request.source)
-        if (!forwardable.has(row.messageType) || (row.messageType !== "text" && row.payload === null)) {
+        const whole = row.messageType === "text" || row.payload !== null
+        if (!forwardable.has(row.messageType) || !whole || row.metadata?.viewOnce === true) {
           return yield* new MessageNotChangeable({ messageId: request.source, reason: "not_forwardable" })
         }
         const { content, messageType, secrets } = row
@@ -148,6 +143,12 @@ const sourceOf = (row: Row): Source =>
   row.messageType === "text" || row.payload === null
     ? { text: row.content ?? "", payload: null }
     : { text: null, payload: row.payload }
+
+const quoteOf = (row: Row, own: PhoneNumber | null): Quote => ({
+  messageId: row.messageId,
+  author: row.direction === "outgoing" ? (own === null ? null : phoneJid(own)) : row.participant,
+  source: sourceOf(row)
+})
 
 const targetOf = ({ direction, messageId, participant }: Row): Target => ({
   messageId,

@@ -1,4 +1,5 @@
 import { type DateTime, type Duration, Data, type Effect, type Option, type Queue, type Redacted, Schema } from "effect"
+import type { ChatState } from "../domain/ChatState.ts"
 import type { ContactFact } from "../domain/Contact.ts"
 import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
@@ -56,10 +57,6 @@ export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreada
   deviceId: Schema.String,
   cause: Schema.Defect
 }) {}
-
-/** What the other end of a chat sees while somebody writes or speaks. */
-export const ChatState = Schema.Literal("composing", "recording", "paused")
-export type ChatState = typeof ChatState.Type
 
 export interface OpenOptions {
   readonly deviceId: DeviceId

@@ -1,5 +1,6 @@
 import { type AuthenticationCreds, USyncQuery, USyncUser, type WAMessageKey } from "@whiskeysockets/baileys"
 import { Array, Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
+import type { ChatState } from "../domain/ChatState.ts"
 import type { ContactFact } from "../domain/Contact.ts"
 import { type Jid, userOf } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
@@ -16,7 +17,7 @@ import { personOf } from "./InboundFacts.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
 import { answerTimeout, makeSender } from "./Sender.ts"
-import { type ChatState, type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
+import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
 
 const serverJid = "@s.whatsapp.net"
 const silenceLimit = Duration.toMillis("17.5 seconds")

@@ -7,7 +7,7 @@ import { expect } from "vitest"
 import type { ContactFact } from "../../src/domain/Contact.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { Inbound, type Origin } from "../../src/domain/Inbound.ts"
-import { Jid, phoneJid } from "../../src/domain/Jid.ts"
+import { type Jid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import type { MessageChange } from "../../src/domain/MessageChange.ts"
 import { plainText, SendRequest } from "../../src/domain/OutgoingContent.ts"
@@ -44,6 +44,21 @@ const vote = (poll: string, secret: Uint8Array, creator: string, voter: string, 
 const get = (deviceId: DeviceId, messageId: string) => Effect.flatMap(Messages, (messages) => messages.get(deviceId, id(messageId)))
 const told = (deviceId: DeviceId, type: string) =>
   Effect.map(eventsOf(deviceId), (events) => events.filter((event) => event.type === type).map(({ data }) => data))
+
+/** A message and what happens to it. */
+const facts = (target: string, withDeletion: boolean): ReadonlyArray<Inbound> => {
+  const [peer, own] = [direct({ phone: ani }), direct({ phone: ani }, true)]
+  return [
+    text(peer, target, "first"),
+    changing(peer, `E1-${target}`, target, "peer", edit("second"), 2000),
+    changing(peer, `E2-${target}`, target, "peer", { _tag: "Edit", text: "third", mentions: ["1@lid"] }, 3000),
+    changing(peer, `R1-${target}`, target, "peer", reaction("👍"), 2000),
+    changing(peer, `R2-${target}`, target, "peer", reaction("❤️"), 2500),
+    changing(peer, `R3-${target}`, target, "peer", reaction(null), 2500),
+    changing(own, `R4-${target}`, target, "peer", reaction("🙏"), 2500),
+    ...(withDeletion ? [changing(peer, `D1-${target}`, target, "peer", deletion, 2600)] : [])
+  ]
+}
 
 describeDatabases("MessageChanges", (database) => {
   it.layer(world(database))((it) => {
@@ -134,19 +149,6 @@ describeDatabases("MessageChanges", (database) => {
         const deviceId = yield* makeDevice
         const { record } = yield* Messages
         const runtime = yield* Effect.runtime<Messages>()
-        const facts = (target: string, withDeletion: boolean): ReadonlyArray<Inbound> => {
-          const [peer, own] = [direct({ phone: ani }), direct({ phone: ani }, true)]
-          return [
-            text(peer, target, "first"),
-            changing(peer, `E1-${target}`, target, "peer", edit("second"), 2000),
-            changing(peer, `E2-${target}`, target, "peer", { _tag: "Edit", text: "third", mentions: ["1@lid"] }, 3000),
-            changing(peer, `R1-${target}`, target, "peer", reaction("👍"), 2000),
-            changing(peer, `R2-${target}`, target, "peer", reaction("❤️"), 2500),
-            changing(peer, `R3-${target}`, target, "peer", reaction(null), 2500),
-            changing(own, `R4-${target}`, target, "peer", reaction("🙏"), 2500),
-            ...(withDeletion ? [changing(peer, `D1-${target}`, target, "peer", deletion, 2600)] : [])
-          ]
-        }
         const final = Effect.fnUntraced(function*(target: string) {
           const { content, deletedAt, editedAt, messageType, metadata, reactions } = yield* get(deviceId, target)
           return { content, deletedAt, editedAt, messageType, metadata, reactions }

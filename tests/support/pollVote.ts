@@ -1,8 +1,9 @@
 import { createCipheriv, createHash, createHmac, randomBytes } from "node:crypto"
 
+const hmac = (key: Uint8Array, data: Uint8Array) => createHmac("sha256", key).update(data).digest()
+
 /** A vote as a phone encrypts it; `creator` and `voter` are the addresses by which it knows the two. */
 export const encryptVote = (poll: { readonly id: string; readonly secret: Uint8Array; readonly creator: string }, voter: string, options: ReadonlyArray<string>) => {
-  const hmac = (key: Uint8Array, data: Uint8Array) => createHmac("sha256", key).update(data).digest()
   const base = hmac(new Uint8Array(32), poll.secret)
   const key = hmac(base, Buffer.concat([Buffer.from(`${poll.id}${poll.creator}${voter}Poll Vote`), Uint8Array.of(1)]))
   const iv = randomBytes(12)

@@ -1,8 +1,8 @@
 import { Schema } from "effect"
+import { ChatState } from "../../domain/ChatState.ts"
 import { Jid } from "../../domain/Jid.ts"
 import { MessageId, MessageText } from "../../domain/Message.ts"
 import { PhoneNumberFromInput } from "../../domain/PhoneNumber.ts"
-import { ChatState } from "../../whatsapp/WhatsApp.ts"
 import { closed, withAliases } from "./Body.ts"
 import { PersonAddress } from "./PersonAddress.ts"
 
@@ -40,7 +40,8 @@ export const TextBody = withAliases(
         : { path: ["preview", "url"], message: "the text has to contain this address" }
     )
   ),
-  { ...aliases, text: "message" }
+  { ...aliases, text: "message" },
+  { phone: "6281234567890", message: "Pesanan Anda dikirim." }
 )
 
 const degrees = (most: number) =>
@@ -53,8 +54,9 @@ export const LocationBody = withAliases(
     longitude: degrees(180),
     name: Schema.optional(line(255)),
     address: Schema.optional(line(1000))
-  }).annotations({ examples: [example({ phone: "6281234567890", latitude: -6.2, longitude: 106.8166, name: "Toko", address: "Jl. Sudirman 1" })] }),
-  aliases
+  }),
+  aliases,
+  { phone: "6281234567890", latitude: -6.2, longitude: 106.8166, name: "Toko", address: "Jl. Sudirman 1" }
 )
 
 const Card = closed({
@@ -71,8 +73,9 @@ export const ContactBody = withAliases(
   closed({
     ...common,
     contacts: Schema.Array(Card).pipe(Schema.minItems(1), Schema.maxItems(20))
-  }).annotations({ examples: [example({ phone: "6281234567890", contacts: [{ name: "Siti", phone: "+62 812-9876-5432" }] })] }),
-  aliases
+  }),
+  aliases,
+  { phone: "6281234567890", contacts: [{ name: "Siti", phone: "+62 812-9876-5432", organization: "Toko" }] }
 )
 
 const options = Schema.Array(line(100)).pipe(
@@ -93,8 +96,9 @@ export const PollBody = withAliases(
         ? undefined
         : { path: ["selectableCount"], message: "there are not as many options" }
     )
-  ).annotations({ examples: [example({ phone: "6281234567890", name: "Jam berapa?", options: ["08.00", "13.00"], selectableCount: 1 })] }),
-  { ...aliases, question: "name" }
+  ),
+  { ...aliases, question: "name" },
+  { phone: "6281234567890", name: "Jam berapa?", options: ["08.00", "13.00"], selectableCount: 1 }
 )
 
 const graphemes = new Intl.Segmenter()
@@ -102,30 +106,31 @@ const isEmoji = (text: string) =>
   /\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|[#*0-9]\uFE0F?\u20E3/u.test(text) && [...graphemes.segment(text)].length === 1
 
 /** One emoji; empty or null takes the reaction back. */
-export const ReactionBody = closed({
-  messageId: MessageId,
-  emoji: Schema.NullOr(Schema.String.pipe(
-    Schema.maxLength(64),
-    Schema.filter((text) => text === "" || isEmoji(text) ? undefined : "one emoji is expected, or an empty text")
-  ))
-}).annotations({ examples: [example({ messageId: "3EB0123456789ABCDEF012", emoji: "👍" })] })
+export const ReactionBody = withAliases(
+  closed({
+    messageId: MessageId,
+    emoji: Schema.NullOr(Schema.String.pipe(
+      Schema.maxLength(64),
+      Schema.filter((text) => text === "" || isEmoji(text) ? undefined : "one emoji is expected, or an empty text")
+    ))
+  }),
+  {},
+  { messageId: "3EB0123456789ABCDEF012", emoji: "👍" }
+)
 
 export const EditBody = withAliases(
   closed({ message: MessageText, mentions: Schema.optional(Mentions) }),
-  { text: "message" }
+  { text: "message" },
+  { message: "Pesanan Anda tiba besok." }
 )
 
-export const ForwardBody = withAliases(closed({ phone: PersonAddress }), aliases)
+export const ForwardBody = withAliases(closed({ phone: PersonAddress }), aliases, { phone: "6281234567890" })
 
-export const TypingBody = closed({
-  state: Schema.optionalWith(ChatState, { default: () => "composing" as const })
-})
+export const TypingBody = withAliases(
+  closed({ state: Schema.optionalWith(ChatState, { default: () => "composing" as const }) }),
+  {},
+  { state: "composing" }
+)
 
 export const ReadAnswer = Schema.Struct({ chat: Jid, read: Schema.Int })
 export const TypingAnswer = Schema.Struct({ chat: Jid, state: ChatState })
-
-/** Examples stand in the documentation as they are sent, not as they are read. */
-// oxlint-disable-next-line typescript/no-explicit-any
-function example(body: object): any {
-  return body
-}
