@@ -155,6 +155,8 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
                 SendUnacknowledged: settle(row),
                 SendNotAttempted: settle(row),
                 QueryFailed: settle(row),
+                ContentUnreadable: (error) =>
+                  Effect.zipRight(Effect.logError("What is to be sent cannot be read", error), fail(row, unreadable)),
                 // another owner sends from now on
                 OwnerChanged: (error) => Effect.zipRight(disowned(error), ending.await)
               }),
@@ -220,6 +222,7 @@ const failure = (code: SendFailure["code"], text: string): SendFailure => ({ cod
 const notOnWhatsApp = failure("NOT_ON_WHATSAPP", "This number is not on WhatsApp.")
 const noDevices = failure("NO_DEVICES", "WhatsApp names no device of this number.")
 const notEncrypted = failure("ENCRYPTION_FAILED", "The message could not be encrypted for any device of this number.")
+const unreadable = failure("CONTENT_UNREADABLE", "What was to be sent cannot be read any more.")
 const unacknowledgedFailure = failure(
   "UNACKNOWLEDGED",
   "WhatsApp did not acknowledge the message; it may or may not have arrived."

@@ -40,7 +40,7 @@ export const isChangeType = Schema.is(Schema.Literal(...changeTypes))
 export const SendFailure = Schema.Struct({
   code: Schema.Literal(
     "NOT_ON_WHATSAPP", "REFUSED_BY_WHATSAPP", "REACHOUT_TIMELOCK", "NEW_CHAT_CAP", "RATE_LIMITED", "NO_DEVICES",
-    "ENCRYPTION_FAILED", "UNACKNOWLEDGED"
+    "ENCRYPTION_FAILED", "CONTENT_UNREADABLE", "UNACKNOWLEDGED"
   ),
   text: Schema.String,
   whatsapp: Schema.NullOr(Schema.Int)
