@@ -281,7 +281,8 @@ describeDatabases("MessageChanges", (database) => {
           text(direct({ phone: ani }, true), "OLD", "mine", old),
           text(direct({ phone: ani }, true), "OLDER", "mine", now - 61 * 3_600_000),
           { ...text(direct({ phone: ani }, true), "PLACE", "there", now), messageType: "location" as const },
-          { ...text(direct({ phone: ani }), "WHAT", "?", now), messageType: "unknown" as const }
+          { ...text(direct({ phone: ani }), "WHAT", "?", now), messageType: "unknown" as const },
+          { ...text(direct({ phone: ani }), "ONCE", "?", now), messageType: "image" as const, metadata: { viewOnce: true } }
         ])
         const { message } = yield* outbox.accept({ deviceId, to: ani, text: "x" })
         yield* outbox.failed((yield* outbox.due(deviceId, 1))[0]!, { code: "RATE_LIMITED", text: "no", whatsapp: 429 })
@@ -296,6 +297,7 @@ describeDatabases("MessageChanges", (database) => {
         expect(yield* refused(SendRequest.Delete({ target: id("IN") }))).toBe("not_ours")
         expect(yield* refused(SendRequest.Delete({ target: id("OLDER") }))).toBe("too_old")
         expect(yield* refused(SendRequest.Forward({ to: phoneJid(budi), source: id("WHAT") }))).toBe("not_forwardable")
+        expect(yield* refused(SendRequest.Forward({ to: phoneJid(budi), source: id("ONCE") }))).toBe("not_forwardable")
         const quoting = (to: Jid) => SendRequest.New({ to, content: { _tag: "Text", text: "x", mentions: [], preview: null }, quoted: id("IN") })
         // what one person wrote is not shown to another
         expect(yield* refused(quoting(phoneJid(budi)))).toBe("MessageNotFound")
