@@ -116,13 +116,15 @@ describe("where a message belongs", () => {
   })
 })
 
+const now = 1_700_000_000_000
+const react = (key: proto.IMessageKey): proto.IMessage => ({ reactionMessage: { text: "👍", key: { id: "T1", ...key } } })
+
 describe("whose message is changed", () => {
   const { MESSAGE_EDIT, REVOKE } = proto.Message.ProtocolMessage.Type
   const fromBudi = { from: "6281200000001:5@s.whatsapp.net", sender_lid: "200@lid" }
   const fromPhone = { from: "6281234567890@s.whatsapp.net", recipient: "6281200000001@s.whatsapp.net" }
   const inGroup = { from: "123-456@g.us", participant: "200:1@lid", participant_pn: "6281200000001@s.whatsapp.net" }
   const revoke = (key: proto.IMessageKey): proto.IMessage => ({ protocolMessage: { type: REVOKE, key: { id: "T1", ...key } } })
-  const react = (key: proto.IMessageKey): proto.IMessage => ({ reactionMessage: { text: "👍", key: { id: "T1", ...key } } })
   const edit = (key: proto.IMessageKey): proto.IMessage => ({
     protocolMessage: { type: MESSAGE_EDIT, key: { id: "T1", ...key }, editedMessage: { conversation: "x" } }
   })
@@ -151,13 +153,14 @@ describe("whose message is changed", () => {
     expect(only(record(attrs, message))).toMatchObject({ _tag: "Internal" })
   })
 
-  it("a clock far ahead is not believed, one that is behind is", () => {
-    const at = (timestampMs: number) => {
-      const fact = only(record(fromBudi, { protocolMessage: { type: REVOKE, key: { id: "T1", fromMe: true }, timestampMs } }))
-      return fact._tag === "Changed" ? fact.at.epochMillis : undefined
-    }
-    const now = 1_700_000_000_000
-    expect([at(now + 5000), at(now - 5000), at(now * 2), at(0)]).toEqual([now + 5000, now - 5000, now, now])
+  it.each([
+    ["a little ahead", now + 5000, now + 5000],
+    ["behind", now - 5000, now - 5000],
+    ["far ahead", now * 2, now],
+    ["none", 0, now]
+  ])("a clock that is far ahead is not believed: %s", (_, timestampMs, expected) => {
+    const fact = only(record(fromBudi, { protocolMessage: { type: REVOKE, key: { id: "T1", fromMe: true }, timestampMs } }))
+    expect(fact._tag === "Changed" && fact.at.epochMillis).toBe(expected)
   })
 
   it("keeps no plaintext of a change once it is projected", () => {
