@@ -4,11 +4,12 @@ import { phoneJid } from "../domain/Jid.ts"
 import type { SendFailure } from "../domain/Message.ts"
 import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
-import { Outbox, type OutboxRow } from "../sql/Outbox.ts"
+import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { payloadOf } from "./OutboxPayload.ts"
 import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
-import { sendCount, sendLatency } from "./ActorMetrics.ts"
+import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
+import { makeGathering } from "./Gathering.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -49,13 +50,6 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
 
-      const fail = (row: OutboxRow, failure: SendFailure) =>
-        Effect.zipRight(untilStored(outbox.failed(row, failure)), sendCount("failed"))
-
-      /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
-      const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
-        row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
-
       /** The address to write to; none if WhatsApp does not know the number. `registered` are numbers that it does know. */
       const recipient = Effect.fnUntraced(function*(
         { connection, deviceId }: PumpOptions,
@@ -82,6 +76,11 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const { connection, deviceId, disowned, epoch, stuck } = options
         const registered = new Set<string>()
         const wake = yield* signals.outbox(deviceId)
+        // these two end after the fibers that wait for them
+        const claim = yield* makeGathering((claims: ReadonlyArray<Claim>) => untilStored(outbox.claim(deviceId, epoch, claims)))
+        const acknowledged = yield* makeGathering((acks: ReadonlyArray<SentRow>) =>
+          Effect.as(untilStored(outbox.sent(deviceId, acks)), acks)
+        )
         const fibers = yield* FiberSet.make()
         const ending = yield* Effect.makeLatch(false)
         // what is on the wire when the connection is to be closed may still get its ack
@@ -103,6 +102,13 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const countUnanswered = Effect.suspend(() =>
           ++unanswered < unansweredInRow ? Effect.void : stuck("WhatsApp does not answer what a message needs to know.")
         )
+
+        const fail = (row: OutboxRow, failure: SendFailure) =>
+          Effect.zipRight(untilStored(outbox.failed(deviceId, row, failure)), sendFailed(row.messageId, failure))
+
+        /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
+        const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
+          row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
 
         const settle = (row: OutboxRow) =>
           Match.type<SendError | QueryFailed>().pipe(
@@ -141,12 +147,12 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
             const payload = yield* payloadOf(row, to.value)
             // a receipt or a cancellation may have come since the queue was asked
-            if (!(yield* untilStored(outbox.claim(row, epoch, payload)))) return
+            if (!(yield* claim({ row, payload }))) return
             const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))
             unacknowledged = 0
             unanswered = 0
-            yield* untilStored(outbox.sent(row, ack.at))
-            yield* Effect.zipRight(sendCount("sent"), sendLatency(took))
+            yield* acknowledged({ row, at: ack.at })
+            yield* sendSucceeded(took)
           },
           (effect, row) =>
             effect.pipe(

@@ -83,6 +83,8 @@ export class Message extends Schema.Class<Message>("Message")({
   reactions: Schema.Array(Reaction).pipe(Schema.propertySignature, Schema.withConstructorDefault(() => [])),
   /** of a poll: its options, and who has chosen them */
   votes: orNull(Schema.Array(OptionVotes)),
+  /** from before the pairing: the phone handed it over */
+  historical: Schema.Boolean.pipe(Schema.propertySignature, Schema.withConstructorDefault(() => false)),
   createdAt: Schema.DateTimeUtc,
   updatedAt: Schema.DateTimeUtc
 }) {}

@@ -100,6 +100,17 @@ export const ChatReadData = Schema.Struct({
   timestamp: Schema.DateTimeUtc
 })
 
+/** `history.synced`: the phone has handed over a piece of what was said before the pairing; no message of it is an event. */
+export const HistorySyncedData = Schema.Struct({
+  syncType: Schema.String,
+  /** in percent, of all that the phone hands over */
+  progress: Schema.NullOr(Schema.Int),
+  chats: Schema.Int,
+  messages: Schema.Int,
+  /** how many of these were not known before */
+  stored: Schema.Int
+})
+
 /** Every type of event with the schema of its `data`. Webhooks, SSE and the documentation are made from this table. */
 export const eventTypes = {
   "device-status": DeviceStatusData,
@@ -115,7 +126,8 @@ export const eventTypes = {
   "message.deleted": MessageDeletedData,
   "message.reaction": MessageReactionData,
   "message.vote": MessageVoteData,
-  "chat.read": ChatReadData
+  "chat.read": ChatReadData,
+  "history.synced": HistorySyncedData
 } as const
 export type EventType = keyof typeof eventTypes
 export const EventType = Schema.Literal(...(Object.keys(eventTypes) as [EventType, ...Array<EventType>]))

@@ -4,6 +4,7 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import { changeTypes, type MessageId, MessageNotFound } from "../domain/Message.ts"
 import { atBoundary } from "./Boundary.ts"
 import { makeChatKey } from "./ChatKey.ts"
+import { makeMessagePosition } from "./MessagePosition.ts"
 import { makeDialect } from "./Dialect.ts"
 import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
 import type { HistoryQuery } from "./Messages.ts"
@@ -16,23 +17,34 @@ export const makeMessageHistory = Effect.gen(function*() {
   const dialect = yield* makeDialect
   const keyOf = yield* makeChatKey
   const select = sql.literal(`SELECT ${messageColumns} FROM ${messagesWithContacts}`)
+  const { beside, secondOf } = yield* makeMessagePosition
 
   return {
     history: Effect.fn("Messages.history")(function*(deviceId: DeviceId, query: HistoryQuery) {
       const chatKey = yield* keyOf(deviceId, query.chat)
       if (chatKey === undefined) return []
       const where = sql.and([
-        sql`m.device_id = ${deviceId}`,
-        sql`m.chat_key = ${chatKey}`,
+        sql`k.device_id = ${deviceId}`,
+        sql`k.chat_key = ${chatKey}`,
         // what changes a message is seen in that message
-        sql`m.message_type NOT IN ${sql.in(changeTypes)}`,
-        ...(query.before === undefined ? [] : [sql`m.id < ${query.before}`]),
-        ...(query.after === undefined ? [] : [sql`m.id > ${query.after}`]),
-        ...(query.direction === undefined ? [] : [sql`m.direction = ${query.direction}`])
+        sql`k.message_type NOT IN ${sql.in(changeTypes)}`,
+        ...(query.before === undefined ? [] : [yield* beside(deviceId, "<", query.before)]),
+        ...(query.after === undefined ? [] : [yield* beside(deviceId, ">", query.after)]),
+        ...(query.from === undefined ? [] : [sql`k.at_second >= ${secondOf(query.from)}`]),
+        ...(query.to === undefined ? [] : [sql`k.at_second < ${secondOf(query.to)}`]),
+        ...(query.direction === undefined ? [] : [sql`k.direction = ${query.direction}`]),
+        ...(query.status === undefined ? [] : [sql`k.status = ${query.status}`]),
+        ...(query.type === undefined ? [] : [sql`k.message_type = ${query.type}`])
       ])
       const order = sql.literal(query.after === undefined ? "DESC" : "ASC")
       const limit = dialect.limit(Math.min(query.limit, mostAtOnce))
-      return yield* decodeMessages(yield* sql`${select} WHERE ${where} ORDER BY m.id ${order} ${limit}`)
+      // what the index alone can tell is decided there, before any row is read
+      return yield* decodeMessages(
+        yield* sql`${select} JOIN (
+            SELECT k.id FROM messages k ${dialect.through("messages_chat_time")}
+            WHERE ${where} ORDER BY k.at_second ${order}, k.id ${order} ${limit}
+          ) page ON page.id = m.id ORDER BY m.at_second ${order}, m.id ${order}`
+      )
     }, atBoundary),
 
     // ids are unique within chat and sender only: ours first, then the newest

@@ -11,6 +11,7 @@ import { changeOf, makeOwnChanges } from "./ChangeSources.ts"
 import { mentioned, placeOf } from "./Mention.ts"
 import { makeMessageChanges, type NewChange } from "./MessageChanges.ts"
 import { makeStatusChange } from "./StatusChange.ts"
+import { makeTally } from "./Tally.ts"
 
 const batch = 100
 /** How exact "last seen" is, in milliseconds: a row written for each message would cost more than it tells. */
@@ -24,6 +25,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
   const statuses = yield* makeStatusChange
   const changes = yield* makeMessageChanges
   const ownChanges = yield* makeOwnChanges
+  const tally = yield* makeTally
 
   const recordBatch = Effect.fnUntraced(function*(deviceId: DeviceId, facts: ReadonlyArray<Inbound>) {
     const found = yield* lock.byId(deviceId)
@@ -51,12 +53,13 @@ export const makeMessageRecorder = Effect.gen(function*() {
       } else if (fact._tag !== "Internal") ledger.said(fact, placeOf(fact.origin, own, device.phoneNumber))
     }
 
-    const { events: told, fresh, inserts, moves, recovered } = ledger.result()
+    const { appeared, events: told, fresh, inserts, moves, recovered } = ledger.result()
     if (inserts.length > 0) yield* sql`INSERT INTO messages ${sql.insert(inserts)}`
     for (const { id, text } of recovered) {
       yield* sql`UPDATE messages SET ${sql.update({ ...text, updatedAt: now })} WHERE id = ${id}`
     }
-    yield* statuses.save(moves)
+    yield* statuses.save(deviceId, moves)
+    yield* tally.add(deviceId, appeared.map((message) => [undefined, message]))
     if (device.lastSeen === null || now - device.lastSeen >= lastSeenStep) {
       yield* sql`UPDATE whatsapp_sessions SET last_seen = ${now} WHERE device_id = ${deviceId}`
     }

@@ -122,17 +122,17 @@ export const makeOutgoingDraft = Effect.map(SqlClient.SqlClient, (sql) => {
         const { emoji } = request
         const row = yield* find(deviceId, request.target)
         const outgoing: OutgoingContent = { _tag: "Reaction", target: targetOf(row), emoji, at }
-        return change(row, outgoing, "reaction", emoji)
+        return change(row, outgoing, "reaction")
       }
       case "Edit": {
         const { mentions, target, text } = request
         const row = yield* own(deviceId, target, changeWindow.edit, false)
         if (row.messageType !== "text") return yield* new MessageNotChangeable({ messageId: target, reason: "not_text" })
-        return change(row, { _tag: "Edit", target: targetOf(row), text, mentions, at }, "edit", text)
+        return change(row, { _tag: "Edit", target: targetOf(row), text, mentions, at }, "edit")
       }
       case "Delete": {
         const row = yield* own(deviceId, request.target, changeWindow.delete, true)
-        return change(row, { _tag: "Delete", target: targetOf(row), at }, "delete", null)
+        return change(row, { _tag: "Delete", target: targetOf(row), at }, "delete")
       }
     }
   })
@@ -156,7 +156,8 @@ const targetOf = ({ direction, messageId, participant }: Row): Target => ({
   participant
 })
 
-const change = (row: Row, outgoing: OutgoingContent, messageType: MessageType, content: string | null): Draft => ({
+/** What it says is read and searched for in the message that it changes. */
+const change = (row: Row, outgoing: OutgoingContent, messageType: MessageType): Draft => ({
   destination: {
     _tag: "Chat",
     chatKey: row.chatKey,
@@ -167,7 +168,7 @@ const change = (row: Row, outgoing: OutgoingContent, messageType: MessageType, c
   },
   outgoing,
   messageType,
-  content,
+  content: null,
   metadata: null,
   secrets: null,
   onlyIn: undefined

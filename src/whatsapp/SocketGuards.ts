@@ -26,11 +26,12 @@ const closeTimeout = 1000
 /**
  * Stands between Baileys and its WebSocket: what a listener throws ends this socket and not the process; frames pass the
  * write gate; refused upgrades and dead links end in time. `heard` is called for every frame that could be read, `before`
- * may delay the listeners of a stanza, for instance until it is stored.
+ * ahead of the listeners of a stanza; what it hands over to the database is `durable` before an answer of theirs leaves.
  */
 export const guardSocket = (sock: WASocket, hooks: {
   readonly heard: () => void
-  readonly before: (event: string, stanza: BinaryNode) => Promise<void> | undefined
+  readonly before: (event: string, stanza: BinaryNode) => void
+  readonly durable: () => Promise<void> | undefined
 }): SocketGuards => {
   const { ws } = sock
   const raw: unknown = Reflect.get(ws, "socket")
@@ -40,7 +41,7 @@ export const guardSocket = (sock: WASocket, hooks: {
   let incoming: Promise<void> = Promise.resolve()
 
   const send = raw.send.bind(raw) as (data: Uint8Array | string, callback?: (error?: Error) => void) => void
-  const gate = new WriteGate((data, callback) => send(data, callback))
+  const gate = new WriteGate((data, callback) => send(data, callback), hooks.durable)
   raw.send = (data: Uint8Array | string, callback?: unknown) =>
     gate.send(data, typeof callback === "function" ? (error) => callback(error) : undefined)
 
@@ -89,10 +90,8 @@ export const guardSocket = (sock: WASocket, hooks: {
       void closeAfter(within(closeTimeout, incoming), args)
       return true
     }
-    const stored = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
-    if (stored === undefined) dispatch(event, args)
-    // not stored, not handled, not acknowledged: whoever could not store it ends the socket
-    else stored.then(() => dispatch(event, args), () => undefined)
+    if (typeof event === "string" && event.startsWith("CB:")) hooks.before(event, args[0] as BinaryNode)
+    dispatch(event, args)
     return true
   }
 

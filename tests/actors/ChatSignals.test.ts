@@ -22,17 +22,17 @@ const text = (id: string, fromMe = false) =>
   })
 
 describe("what a chat is told without a message", () => {
-  it.scoped("nothing while there is no connection, and nothing is read", () =>
+  it.scoped("nothing while there is no connection or no answer, and nothing is read", () =>
     Effect.gen(function*() {
       const { actor, deviceId, online } = yield* makeDevice()
       const { get, record } = yield* Messages
       yield* record(deviceId, [text("A1")])
-      const offline = Effect.all([Effect.flip(actor.showState(chat, "composing")), Effect.flip(actor.markRead(chat))])
-      expect((yield* offline).map(({ _tag }) => _tag)).toEqual(["DeviceNotConnected", "DeviceNotConnected"])
+      const refused = Effect.all([Effect.flip(actor.showState(chat, "composing")), Effect.flip(actor.markRead(chat))])
+      expect((yield* refused).map(({ _tag }) => _tag)).toEqual(["DeviceNotConnected", "DeviceNotConnected"])
       yield* online
       const fake = yield* FakeWhatsApp
       fake.alive = false
-      expect((yield* offline).map(({ _tag }) => _tag)).toEqual(["DeviceNotConnected", "DeviceNotConnected"])
+      expect((yield* refused).map(({ _tag }) => _tag)).toEqual(["WhatsAppUnanswered", "WhatsAppUnanswered"])
       expect((yield* get(deviceId, MessageId.make("A1"))).status).toBe("delivered")
     }).pipe(Effect.provide(actorsLayer)))
 

@@ -223,16 +223,16 @@ describeDatabases("MessageChanges", (database) => {
         const { record } = yield* Messages
         const outbox = yield* Outbox
         const { message } = yield* outbox.accept({ deviceId, request: plainText(phoneJid(ani), "first") })
-        yield* outbox.sent((yield* outbox.due(deviceId, 1))[0]!, yield* DateTime.now)
+        yield* outbox.sent(deviceId, [{ row: (yield* outbox.due(deviceId, 1))[0]!, at: yield* DateTime.now }])
         const request = SendRequest.Edit({ target: message.messageId, text: "second", mentions: [] })
         const { message: change } = yield* outbox.accept({ deviceId, request })
         expect(change).toMatchObject({ messageType: "edit", status: "pending", chat: { phone: ani }, toNumber: ani })
         expect((yield* get(deviceId, message.messageId)).content).toBe("first")
         const [row] = yield* outbox.due(deviceId, 1)
         expect(row).toMatchObject({ messageId: change.messageId, phone: ani })
-        yield* outbox.sent(row!, time(5000))
+        yield* outbox.sent(deviceId, [{ row: row!, at: time(5000) }])
         expect(yield* get(deviceId, message.messageId)).toMatchObject({ content: "second", status: "sent" })
-        yield* outbox.sent(row!, time(6000))
+        yield* outbox.sent(deviceId, [{ row: row!, at: time(6000) }])
         // and our phone's copy of it
         yield* record(deviceId, [changing(direct({ phone: ani }, true), change.messageId, message.messageId, "me", edit("second"), 7000)])
         expect(yield* told(deviceId, "message.edited")).toHaveLength(1)
@@ -263,10 +263,56 @@ describeDatabases("MessageChanges", (database) => {
         const deviceId = yield* makeDevice
         const outbox = yield* Outbox
         const { message } = yield* outbox.accept({ deviceId, to: ani, text: "first" })
-        yield* outbox.sent((yield* outbox.due(deviceId, 1))[0]!, yield* DateTime.now)
+        yield* outbox.sent(deviceId, [{ row: (yield* outbox.due(deviceId, 1))[0]!, at: yield* DateTime.now }])
         yield* outbox.accept({ deviceId, request: SendRequest.Delete({ target: message.messageId }) })
-        yield* outbox.failed((yield* outbox.due(deviceId, 1))[0]!, { code: "RATE_LIMITED", text: "no", whatsapp: 429 })
+        yield* outbox.failed(deviceId, (yield* outbox.due(deviceId, 1))[0]!, { code: "RATE_LIMITED", text: "no", whatsapp: 429 })
         expect(yield* get(deviceId, message.messageId)).toMatchObject({ content: "first", deletedAt: null })
+      }))
+
+    it.effect("what was changed before the phone's history brought it is changed when it comes", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const { record, recordHistory } = yield* Messages
+        const peer = direct({ phone: ani })
+        const secret = randomBytes(32)
+        const remembered = (messageId: string) => ({ fact: text(peer, messageId, "first") as Extract<Inbound, { readonly _tag: "Message" }>, status: "read" as const })
+        const poll = remembered("P1")
+        yield* record(deviceId, [
+          changing(peer, "E1", "A1", "peer", edit("second"), 2000),
+          changing(peer, "D1", "A2", "peer", deletion, 2000),
+          changing(peer, "V1", "P1", "peer", vote("P1", secret, phoneJid(ani), phoneJid(ani), ["7"]), 2000)
+        ])
+        const messages = [
+          remembered("A1"),
+          remembered("A2"),
+          { ...poll, fact: { ...poll.fact, messageType: "poll" as const, metadata: { poll: { options: ["7", "8"], selectable: 1 } }, secrets: { messageSecret: secret } } }
+        ]
+        const part = { contacts: [], groups: [], messages }
+        expect(yield* recordHistory(deviceId, part)).toBe(3)
+        expect(yield* get(deviceId, "A1")).toMatchObject({ content: "second", editedAt: time(2000), historical: true })
+        expect(yield* get(deviceId, "A2")).toMatchObject({ content: null, deletedAt: time(2000), historical: true })
+        expect((yield* get(deviceId, "P1")).votes).toMatchObject([{ option: "7", voters: [{ from: ani }] }, { option: "8", voters: [] }])
+        // the vote is news that could not be read before
+        expect(yield* told(deviceId, "message.vote")).toMatchObject([{ messageId: "P1", options: ["7"] }])
+        expect(yield* recordHistory(deviceId, part)).toBe(0)
+        expect(yield* told(deviceId, "message.vote")).toHaveLength(1)
+        // the phone's copy is not what counts, also if WhatsApp delivers the message after all
+        yield* record(deviceId, [text(peer, "A1", "first"), text(peer, "A2", "first")])
+        expect(yield* get(deviceId, "A1")).toMatchObject({ content: "second", historical: false })
+        expect(yield* get(deviceId, "A2")).toMatchObject({ content: null, deletedAt: time(2000), historical: false })
+      }))
+
+    it.effect("several changes that are acknowledged together are all made", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const { record } = yield* Messages
+        const outbox = yield* Outbox
+        yield* record(deviceId, [text(direct({ phone: ani }), "A1", "x"), text(direct({ phone: budi }), "B1", "x")])
+        for (const target of ["A1", "B1"]) yield* outbox.accept({ deviceId, request: SendRequest.Reaction({ target: id(target), emoji: "👍" }) })
+        const rows = yield* outbox.due(deviceId, 5)
+        yield* outbox.sent(deviceId, rows.map((row) => ({ row, at: time(5000) })))
+        for (const target of ["A1", "B1"]) expect((yield* get(deviceId, target)).reactions).toMatchObject([{ emoji: "👍", fromMe: true }])
+        expect(yield* told(deviceId, "message.reaction")).toHaveLength(2)
       }))
 
     it.effect("what cannot be changed is refused before it is stored", () =>
@@ -285,7 +331,7 @@ describeDatabases("MessageChanges", (database) => {
           { ...text(direct({ phone: ani }), "ONCE", "?", now), messageType: "image" as const, metadata: { viewOnce: true } }
         ])
         const { message } = yield* outbox.accept({ deviceId, to: ani, text: "x" })
-        yield* outbox.failed((yield* outbox.due(deviceId, 1))[0]!, { code: "RATE_LIMITED", text: "no", whatsapp: 429 })
+        yield* outbox.failed(deviceId, (yield* outbox.due(deviceId, 1))[0]!, { code: "RATE_LIMITED", text: "no", whatsapp: 429 })
         const refused = (request: SendRequest) =>
           Effect.map(Effect.flip(outbox.accept({ deviceId, request })), (error) => "reason" in error ? error.reason : error._tag)
         const rewrite = (target: string) => SendRequest.Edit({ target: id(target), text: "y", mentions: [] })

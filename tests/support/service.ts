@@ -117,8 +117,11 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
 
   return {
     url,
+    dataDir,
     start,
     end,
+    /** such as SIGSTOP and SIGCONT, which freeze and thaw it */
+    signal: (signal: NodeJS.Signals) => built?.child.kill(signal),
     call,
     ask,
     events,

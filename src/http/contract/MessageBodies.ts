@@ -3,8 +3,8 @@ import { ChatState } from "../../domain/ChatState.ts"
 import { Jid } from "../../domain/Jid.ts"
 import { MessageId, MessageText } from "../../domain/Message.ts"
 import { PhoneNumberFromInput } from "../../domain/PhoneNumber.ts"
+import { PersonAddress } from "./Addresses.ts"
 import { closed, withAliases } from "./Body.ts"
-import { PersonAddress } from "./PersonAddress.ts"
 
 /** A line that people read. */
 const line = (most: number) =>

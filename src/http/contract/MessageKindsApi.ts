@@ -3,11 +3,11 @@ import { Schema } from "effect"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { MessageId } from "../../domain/Message.ts"
 import * as Envelope from "../Envelope.ts"
+import { PersonAddress } from "./Addresses.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
-import { deviceBusy, deviceNotConnected, deviceNotFound, idempotencyConflict, messageNotChangeable, messageNotFound } from "./Failures.ts"
+import { deviceBusy, deviceNotConnected, deviceNotFound, idempotencyConflict, messageNotChangeable, messageNotFound, whatsAppUnanswered } from "./Failures.ts"
 import { ContactBody, EditBody, ForwardBody, LocationBody, PollBody, ReactionBody, ReadAnswer, TypingAnswer, TypingBody } from "./MessageBodies.ts"
-import { PersonAddress } from "./PersonAddress.ts"
 import { PendingAnswer, sendFailed, SendHeaders, SentAnswer, WaitParams } from "./SendAnswer.ts"
 
 const MessagePath = Schema.Struct({ deviceId: DeviceId, messageId: MessageId })
@@ -94,7 +94,7 @@ export const MessageKindsApi = HttpApiGroup.make("kinds")
     HttpApiEndpoint.post("readChat", "/devices/:deviceId/chats/:jid/read")
       .setPath(ChatPath)
       .addSuccess(Envelope.success(ReadAnswer))
-      .addError(deviceNotConnected).addError(deviceBusy).addError(deviceNotFound)
+      .addError(deviceNotConnected).addError(deviceBusy).addError(whatsAppUnanswered).addError(deviceNotFound)
       .annotateContext(OpenApi.annotations({
         summary: "Mark a chat as read",
         description: "Its writer sees it, unless the account's privacy settings forbid that. `read` says how many messages were " +
@@ -105,7 +105,7 @@ export const MessageKindsApi = HttpApiGroup.make("kinds")
     HttpApiEndpoint.post("typing", "/devices/:deviceId/chats/:jid/typing")
       .setPath(ChatPath).setPayload(TypingBody)
       .addSuccess(Envelope.success(TypingAnswer))
-      .addError(deviceNotConnected).addError(deviceBusy).addError(deviceNotFound)
+      .addError(deviceNotConnected).addError(deviceBusy).addError(whatsAppUnanswered).addError(deviceNotFound)
       .annotateContext(OpenApi.annotations({
         summary: "Show that somebody writes or speaks",
         description: "`composing`, `recording` or `paused`; WhatsApp hides it by itself after some seconds. Shown now or not at all."

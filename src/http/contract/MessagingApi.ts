@@ -1,15 +1,9 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { Schema } from "effect"
-import { Contact } from "../../domain/Contact.ts"
-import { DeviceId } from "../../domain/DeviceId.ts"
-import { Direction, Message } from "../../domain/Message.ts"
 import * as Envelope from "../Envelope.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
 import { deviceNotFound, idempotencyConflict, messageNotChangeable, messageNotFound } from "./Failures.ts"
 import { TextBody } from "./MessageBodies.ts"
-import { limitOf, RowId } from "./Paging.ts"
-import { PersonAddress } from "./PersonAddress.ts"
 import { PendingAnswer, sendFailed, SendHeaders, SentAnswer, WaitParams } from "./SendAnswer.ts"
 
 export const MessagingApi = HttpApiGroup.make("messaging")
@@ -35,41 +29,6 @@ export const MessagingApi = HttpApiGroup.make("messaging")
           "highlighted where the text has his number after an @; `preview` is shown for a link in the text as it is given, and " +
           "nothing is fetched."
       }))
-  )
-  .add(
-    HttpApiEndpoint.get("chatHistory", "/devices/:deviceId/chat-history/:jid")
-      .setPath(Schema.Struct({ deviceId: DeviceId, jid: PersonAddress }))
-      .setUrlParams(Schema.Struct({
-        before: Schema.optional(RowId),
-        after: Schema.optional(RowId),
-        direction: Schema.optional(Direction),
-        limit: limitOf(200, 50)
-      }))
-      .addSuccess(Envelope.success(Schema.Struct({
-        items: Schema.Array(Message),
-        nextCursor: Schema.NullOr(Schema.Int),
-        hasMore: Schema.Boolean
-      })))
-      .annotateContext(OpenApi.annotations({
-        summary: "What was said with a person",
-        description: "Newest first; `nextCursor` is the `before` of the next page. With `after` oldest first, and " +
-          "`nextCursor` is the next `after`. `:jid` is a phone number in any form, or an address."
-      }))
-  )
-  .add(
-    HttpApiEndpoint.get("contacts", "/devices/:deviceId/contacts")
-      .setPath(DevicePath)
-      .setUrlParams(Schema.Struct({
-        search: Schema.optional(Schema.String.pipe(Schema.maxLength(100))),
-        after: Schema.optional(RowId),
-        limit: limitOf(1000, 100)
-      }))
-      .addSuccess(Envelope.success(Schema.Struct({
-        items: Schema.Array(Contact),
-        nextCursor: Schema.NullOr(Schema.Int),
-        hasMore: Schema.Boolean
-      })))
-      .annotateContext(OpenApi.annotations({ summary: "The people that a device knows" }))
   )
   .middleware(AuthorizedForDevice)
   .prefix("/api/whatsapp-multi-device")

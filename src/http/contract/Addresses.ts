@@ -1,11 +1,12 @@
 import { Effect, ParseResult, Schema } from "effect"
-import { bareJid, isJid, isLidJid, isPhoneJid, Jid, phoneJid } from "../../domain/Jid.ts"
+import { bareJid, isGroupJid, isJid, isLidJid, isPhoneJid, Jid, phoneJid } from "../../domain/Jid.ts"
 import { PhoneNumberFromInput } from "../../domain/PhoneNumber.ts"
 
 const decodePhoneNumber = ParseResult.decode(PhoneNumberFromInput)
+const sent = Schema.String.pipe(Schema.maxLength(100))
 
 /** A person, as a path or a body names him: a phone number in any form, or an address of either kind. */
-export const PersonAddress = Schema.transformOrFail(Schema.String.pipe(Schema.maxLength(100)), Schema.typeSchema(Jid), {
+export const PersonAddress = Schema.transformOrFail(sent, Schema.typeSchema(Jid), {
   strict: true,
   decode: (input, _, ast) => {
     const jid = input.includes("@") ? bareJid(input) : undefined
@@ -17,6 +18,18 @@ export const PersonAddress = Schema.transformOrFail(Schema.String.pipe(Schema.ma
     )
     if (jid !== undefined && !isPhoneJid(jid)) return ParseResult.fail(refused)
     return Effect.mapBoth(decodePhoneNumber(jid ?? input), { onFailure: () => refused, onSuccess: phoneJid })
+  },
+  encode: (jid) => ParseResult.succeed(jid)
+})
+
+/** A group, as `:groupId` names it: its address, or the part before the `@`. */
+export const GroupAddress = Schema.transformOrFail(sent, Schema.typeSchema(Jid), {
+  strict: true,
+  decode: (input, _, ast) => {
+    const jid = input.includes("@") ? input : `${input}@g.us`
+    return isJid(jid) && isGroupJid(jid) && /^[\d-]+@/.test(jid)
+      ? ParseResult.succeed(jid)
+      : ParseResult.fail(new ParseResult.Type(ast, input, "a group's id is expected, such as 120363000000000001@g.us"))
   },
   encode: (jid) => ParseResult.succeed(jid)
 })
