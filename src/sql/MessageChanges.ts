@@ -30,8 +30,10 @@ export const makeMessageChanges = Effect.gen(function*() {
   const save = (row: typeof Target.Type, after: Changeable, now: number) => {
     const { content, deletedAt, editedAt, metadata, reactions, secrets, votes } = encodeColumns(after)
     const columns = { content, metadata, secrets, editedAt, deletedAt, reactions, votes, updatedAt: now }
-    // what was taken back is not kept in another form either
-    return sql`UPDATE messages SET ${sql.update(deletedAt === null ? columns : { ...columns, payload: null })} WHERE id = ${row.id}`
+    if (deletedAt === null) return sql`UPDATE messages SET ${sql.update(columns)} WHERE id = ${row.id}`
+    // what was taken back is not kept in another form either, unless it has yet to go out
+    return sql`UPDATE messages SET ${sql.update({ ...columns, payload: null })},
+      outgoing = CASE WHEN queue IS NULL THEN NULL ELSE outgoing END WHERE id = ${row.id}`
   }
 
   /** The changes that count, of all messages with these ids. */

@@ -243,6 +243,11 @@ describeDatabases("MessageChanges", (database) => {
         expect(yield* get(deviceId, message.messageId)).toMatchObject({ reactions: [{ emoji: "❤️", fromMe: true }] })
         expect(yield* outbox.due(deviceId, 5)).toEqual([])
         expect(yield* told(deviceId, "message.reaction")).toHaveLength(1)
+        yield* outbox.accept({ deviceId, request: SendRequest.Delete({ target: message.messageId }) })
+        yield* outbox.sent(deviceId, (yield* outbox.due(deviceId, 1)).map((row) => ({ row, at: time(9000) })))
+        const sql = yield* SqlClient.SqlClient
+        expect(yield* sql`SELECT content, payload, outgoing FROM messages WHERE device_id = ${deviceId} AND message_id = ${message.messageId}`)
+          .toEqual([{ content: null, payload: null, outgoing: null }])
         // a chat shows messages, not what changes them
         const shown = yield* (yield* Messages).history(deviceId, { chat: phoneJid(ani), limit: 10 })
         expect(shown.map(({ messageId }) => messageId)).toEqual([message.messageId])
