@@ -1,12 +1,15 @@
 import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
+import type { ChatState } from "../domain/ChatState.ts"
+import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason, type WhatsAppUnanswered } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Jid } from "../domain/Jid.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Devices } from "../sql/Devices.ts"
 import type { ShardLease } from "../sql/ShardLeases.ts"
 import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
+import { makeChatSignals } from "./ChatSignals.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
 import { Projector } from "./Projector.ts"
@@ -43,6 +46,8 @@ export interface DeviceCommands {
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     CommandError | DeviceAlreadyPaired | PairingFailed
   >
+  readonly showState: (chat: Jid, state: ChatState) => Effect.Effect<void, DeviceNotConnected | WhatsAppUnanswered>
+  readonly markRead: (chat: Jid) => Effect.Effect<number, DeviceNotConnected | StorageUnavailable | WhatsAppUnanswered>
 }
 
 /** A device's commands, one at a time, and beside them its loop. Both end with the scope. */
@@ -57,6 +62,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
       const deviceLoop = yield* DeviceLoop
       const signals = yield* Signals
       const projector = yield* Projector
+      const chatSignals = yield* makeChatSignals
 
       const make = Effect.fnUntraced(function*(deviceId: DeviceId, lease?: ShardLease) {
         const claim = lease === undefined ? devices.claim(deviceId) : devices.claimUnder(lease, deviceId)
@@ -123,6 +129,11 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           if (waits || !(yield* isRunning)) yield* start(true)
         })
 
+        const connection = Effect.flatMap(SubscriptionRef.get(live), Option.match({
+          onNone: () => new DeviceNotConnected({ deviceId }),
+          onSome: ({ connection }) => Effect.succeed(connection)
+        }))
+
         const connected = live.changes.pipe(
           Stream.filterMap((current) => current),
           Stream.runHead,
@@ -131,7 +142,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           Effect.mapError(() => new PairingFailed({ deviceId, reason: "there is no connection to WhatsApp" }))
         )
 
-        const commands: DeviceCommands = {
+        const commands = {
           connect: Effect.gen(function*() {
             const device = yield* devices.get(deviceId)
             // somebody may have asked for the opposite since
@@ -152,11 +163,8 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             if (device.isPaired || !off) yield* start(false)
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
-          connection: Effect.flatMap(SubscriptionRef.get(live), Option.match({
-            onNone: () => new DeviceNotConnected({ deviceId }),
-            onSome: ({ connection }) => Effect.succeed(connection)
-          })),
-          pairingCode: Effect.fnUntraced(function*(phone) {
+          connection,
+          pairingCode: Effect.fnUntraced(function*(phone: PhoneNumber) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
             yield* startNow(device)
@@ -170,6 +178,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             return { pairingCode, expiresAt }
           })
         }
+        const { markRead, showState } = chatSignals.on(deviceId, connection)
         const alone = <A, E>(command: Effect.Effect<A, E>) => oneAtATime.withPermits(1)(command)
         return {
           connect: alone(commands.connect),
@@ -179,7 +188,10 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           reconcile: alone(commands.reconcile),
           wakeOutbox: commands.wakeOutbox,
           connection: commands.connection,
-          pairingCode: (phone) => alone(commands.pairingCode(phone))
+          // they need the connection that is there, and nothing of it changes
+          showState,
+          markRead,
+          pairingCode: (phone: PhoneNumber) => alone(commands.pairingCode(phone))
         } satisfies DeviceCommands
       })
 

@@ -6,6 +6,7 @@ import { autoCreate } from "./DatabaseTarget.ts"
 import initial from "./migrations/0001_initial.ts"
 import accounts from "./migrations/0002_accounts.ts"
 import statistics from "./migrations/0003_statistics.ts"
+import messageKinds from "./migrations/0004_message_kinds.ts"
 import leases from "./migrations/0005_leases.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
@@ -32,6 +33,7 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0001_initial": initial,
   "0002_accounts": accounts,
   "0003_statistics": statistics,
+  "0004_message_kinds": messageKinds,
   "0005_leases": leases
 }
 
