@@ -86,6 +86,16 @@ export class Service {
     return deviceId
   }
 
+  /** Opens the next connection without waiting for its time. */
+  connect(deviceId: string): Promise<unknown> {
+    return this.#json.ask("POST", `${base}/${deviceId}/connect`)
+  }
+
+  /** Answers when the message is stored. */
+  accept(deviceId: string, to: string, message: string): Promise<unknown> {
+    return this.#json.ask("POST", `${base}/${deviceId}/send-message?wait=accepted`, { phone: to, message })
+  }
+
   /** Answers when WhatsApp has acknowledged the message. */
   async send(deviceId: string, to: string, message: string): Promise<void> {
     const answer = await this.#data("POST", `${base}/${deviceId}/send-message?timeout=60`, { phone: to, message }) as Device
