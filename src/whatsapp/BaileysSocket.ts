@@ -2,6 +2,7 @@ import { type AuthenticationCreds, type BinaryNode, makeWASocket, proto, type Us
 import { Clock, Duration, Effect, Option, Runtime } from "effect"
 import { bareJid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
+import { Arrivals } from "./Arrivals.ts"
 import { baileysLogger } from "./BaileysLogger.ts"
 import { ClosedBecause, passkeyRequired } from "./CloseReason.ts"
 import { BoundedCache } from "./BoundedCache.ts"
@@ -25,6 +26,8 @@ export interface BaileysSocket {
 /** A name that phones accept in every way of linking; some refuse to link one they do not know. */
 const defaultBrowser = "Ubuntu"
 
+const readByBaileys: ReadonlySet<string | undefined> = new Set(["pkmsg", "msg", "skmsg"])
+
 /** A Baileys socket with everything mended that can be mended from outside. It connects at once. */
 export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   readonly options: OpenOptions
@@ -39,6 +42,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const now = () => clock.unsafeCurrentTimeMillis()
   const stanzas = new WeakMap<Uint8Array, BinaryNode>()
+  const arrivals = new Arrivals()
   const acknowledged = new BoundedCache<true>({ capacity: 1000, ttl: "10 minutes" })
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
   let lastHeard = now()
@@ -72,6 +76,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     },
     makeSignalRepository: makeSafeRepository({
       stanzaOf: (ciphertext) => stanzas.get(ciphertext),
+      written: (stanza) => arrivals.written(stanza),
       known: store.known,
       me
     }),
@@ -108,11 +113,14 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const noticeMessage = (stanza: BinaryNode): Promise<void> | undefined => {
     const children = Array.isArray(stanza.content) ? stanza.content : []
     let readable = stanza.attrs["category"] === "peer"
-    for (const { content, tag } of children) {
+    let ciphertexts = 0
+    for (const { attrs, content, tag } of children) {
       if (tag !== "enc" && tag !== "plaintext") continue
       readable = true
       if (content instanceof Uint8Array) stanzas.set(content, stanza)
+      if (readByBaileys.has(attrs["type"])) ciphertexts++
     }
+    if (ciphertexts > 0) return arrivals.arrive(stanza, ciphertexts)
     if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return undefined
     const reason = children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable"
     return store.journal([{
@@ -129,7 +137,11 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     const lists = Array.isArray(stanza.content) ? stanza.content : []
     const items = lists.flatMap(({ content }) => (Array.isArray(content) ? content : []))
     const ids = [...new Set([attrs["id"], ...items.filter(({ tag }) => tag === "item").flatMap((item) => item.attrs["id"] ?? [])])]
-    return store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
+    const journal = () =>
+      store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
+    // it may be about one of them: a message that was typed on the phone
+    const messages = arrivals.all()
+    return messages === undefined ? journal() : messages.then(journal)
   }
 
   const sock = makeWASocket(config)
