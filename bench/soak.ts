@@ -37,6 +37,7 @@ const options = (() => {
 const MiB = 2 ** 20
 const contacts = range(0, 20).map((n) => `62857000${1000 + n}`)
 const contactsEach = 3
+const connections = 8
 const cutEvery = 2000
 const samples = 60
 
@@ -159,7 +160,8 @@ const reconnect = async (service: Service, emulator: Emulator, { deviceId, phone
 
 const program = async (environment: Readonly<Record<string, string>>): Promise<boolean> => {
   const emulator = await Emulator.start()
-  const service = await Service.make(emulator, environment)
+  // few connections, which all are open soon: how many a client keeps is not the service's doing
+  const service = await Service.make(emulator, environment, connections)
   try {
     await service.start()
     const phones = range(0, options.devices).map((n) => `62815000${1000 + n}`)
