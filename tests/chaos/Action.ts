@@ -153,7 +153,7 @@ export const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("replace" as const), device }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("disconnect" as const, "connect" as const), device }) },
   {
-    weight: 4,
+    weight: 6,
     arbitrary: fc.record({
       do: fc.constant("stop" as const),
       signal: fc.constantFrom("SIGKILL" as const, "SIGKILL" as const, "SIGTERM" as const),
@@ -161,7 +161,7 @@ export const action: fc.Arbitrary<Action> = fc.oneof(
     })
   },
   {
-    weight: 4,
+    weight: 6,
     arbitrary: fc.record({
       do: fc.constant("database" as const),
       how: fc.constantFrom("lock" as const, "silence" as const, "cut" as const),

@@ -139,7 +139,8 @@ export class Walk {
   }
 
   async #insist(send: Send): Promise<void> {
-    for (let tries = 0; tries < 50; tries++) {
+    const end = performance.now() + answerWithin
+    while (performance.now() < end) {
       if (await this.#request(send, "accepted")) return
       await sleep(200)
     }

@@ -10,6 +10,8 @@ import { EventFollower } from "./EventFollower.ts"
 
 const base = "/api/whatsapp-multi-device/devices"
 
+const pairedWithin = 120_000
+
 export interface Contact {
   readonly phone: Phone
   /** the phone and perhaps a further device */
@@ -144,9 +146,9 @@ export class World {
     const { deviceId, phone } = this.devices[device]!
     await this.service.ask("POST", base, { deviceId, deviceName: deviceId })
     await this.service.ask("POST", this.path(device, "connect"))
-    const { qr } = await until("the QR code", () => this.service.ask("GET", this.path(device, "qr")))
+    const { qr } = await until("the QR code", () => this.service.ask("GET", this.path(device, "qr")), pairedWithin)
     await phone.scan(qr)
     await until(`${deviceId} to be connected`, async () =>
-      (await this.status(device)).status === "connected" ? true : undefined)
+      (await this.status(device)).status === "connected" ? true : undefined, pairedWithin)
   }
 }

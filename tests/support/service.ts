@@ -75,7 +75,7 @@ export const makeService = async (
         if (running.child.exitCode !== null) throw new Error(running.output())
         return (await fetch(`${url}/health/ready`)).ok ? true : undefined
       },
-      30_000
+      90_000
     ).catch((error: unknown) => {
       throw new Error(`the service did not start:\n${running.output()}`, { cause: error })
     })
