@@ -41,10 +41,12 @@ export class Arrivals {
 
   #those(wanted: (arrival: Arrival) => boolean): Promise<void> | undefined {
     const open = [...this.#open].filter(([, arrival]) => wanted(arrival))
-    if (open.length === 0) return undefined
-    return within(patience, Promise.all(open.map(([, { written }]) => written.promise))).then(() => {
-      for (const [stanza, arrival] of open) this.#close(stanza, arrival)
-    })
+    return open.length === 0 ? undefined : this.#wait(open)
+  }
+
+  async #wait(open: ReadonlyArray<readonly [BinaryNode, Arrival]>): Promise<void> {
+    await within(patience, Promise.all(open.map(([, { written }]) => written.promise)))
+    for (const [stanza, arrival] of open) this.#close(stanza, arrival)
   }
 
   #close(stanza: BinaryNode, { written }: Arrival): void {

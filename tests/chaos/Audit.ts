@@ -19,14 +19,9 @@ export const audit = async (walk: Walk): Promise<Findings> => {
   const { events, journalled, messages, unreadable } = await database.read()
   const missing: Array<string> = []
   const wrong = [...diary.surprises, ...world.troubles]
-  const expectThat = (list: Array<string>, holds: boolean, say: () => string) => {
-    if (!holds) list.push(say())
-  }
   const indexOf = new Map(devices.map(({ deviceId }, index) => [deviceId, index]))
   const byKey = Map.groupBy(messages, (row) => `${row.deviceId}|${row.idempotencyKey}`)
   const byId = Map.groupBy(messages, (row) => `${row.deviceId}|${row.messageId}`)
-  const show = (row: StoredMessage) =>
-    `${row.deviceId} row ${row.id} ${row.messageId} ${row.direction} ${row.status} "${row.content}" attempts ${row.attempts} ${row.failure ?? ""}`
 
   // every send is one row, whatever was answered and how often it was asked
   const rowOf = new Map<Send, StoredMessage>()
@@ -145,7 +140,7 @@ export const audit = async (walk: Walk): Promise<Findings> => {
 
   // the event log, and what a client that followed it has got
   const followed = world.events.received
-  const told = new Map<string, Array<string>>()
+  const stepsOf = new Map<string, Array<string>>()
   const sequences = new Map<string, number>()
   for (const [index, event] of events.entries()) {
     const last = sequences.get(event.deviceId) ?? 0
@@ -157,7 +152,7 @@ export const audit = async (walk: Walk): Promise<Findings> => {
     if (type.startsWith("message.")) {
       const { content, messageId, status } = JSON.parse(data) as { messageId: string; status?: string; content?: string }
       const key = `${event.deviceId}|${messageId}`
-      told.set(key, [...told.get(key) ?? [], type === "message.status" ? `${status}` : type === "message.delivered" ? type : `${type} ${content}`])
+      stepsOf.set(key, [...stepsOf.get(key) ?? [], type === "message.status" ? `${status}` : type === "message.delivered" ? type : `${type} ${content}`])
     }
   }
   const agreed = followed.findIndex((event, index) => event.id !== events[index]?.id || event.sequence !== events[index]?.sequence)
@@ -165,7 +160,7 @@ export const audit = async (walk: Walk): Promise<Findings> => {
   expectThat(missing, followed.length >= events.length, () => `the stream has told ${followed.length} of ${events.length} events`)
   expectThat(wrong, world.events.resets === 0, () => "the stream was reset")
   for (const row of messages) {
-    const steps = told.get(`${row.deviceId}|${row.messageId}`) ?? []
+    const steps = stepsOf.get(`${row.deviceId}|${row.messageId}`) ?? []
     const typed = written.get(`${row.deviceId}|${row.messageId}`)
     const received = steps.filter((step) => step.startsWith("message.received") || step.startsWith("message.sent"))
     const statuses = steps.filter((step) => !step.startsWith("message."))
@@ -204,17 +199,30 @@ export const audit = async (walk: Walk): Promise<Findings> => {
   return { missing, wrong }
 }
 
+const expectThat = (list: Array<string>, holds: boolean, say: () => string) => {
+  if (!holds) list.push(say())
+}
+
+const show = (row: StoredMessage) =>
+  `${row.deviceId} row ${row.id} ${row.messageId} ${row.direction} ${row.status} "${row.content}" attempts ${row.attempts} ${row.failure ?? ""}`
+
+interface Told {
+  readonly messageId: string
+  readonly content: string | null
+  readonly status: string
+  readonly direction: string
+}
+const told = (row: Told) => `${row.messageId} ${row.direction} ${row.status} ${row.content}`
+
 const order: Record<string, number> = { pending: 1, failed: 2, sent: 3, delivered: 4, read: 5 }
 
 /** The API must tell what the rows say. */
 const historyDiffers = async (walk: Walk, messages: ReadonlyArray<StoredMessage>, indexOf: ReadonlyMap<string, number>) => {
   const { contacts, devices, service } = walk.world
   const differs: Array<string> = []
-  const told = (row: { messageId: string; content: string | null; status: string; direction: string }) =>
-    `${row.messageId} ${row.direction} ${row.status} ${row.content}`
   for (const { deviceId } of devices) {
     for (const { phone } of contacts) {
-      const items: Array<Parameters<typeof told>[0]> = []
+      const items: Array<Told> = []
       for (let before: number | null = null, more = true; more;) {
         const page = await service.ask("GET", walk.world.path(indexOf.get(deviceId) ?? 0, `chat-history/${phone.phone}?limit=200${before === null ? "" : `&before=${before}`}`))
         items.push(...page.items)

@@ -10,7 +10,8 @@ import { EventFollower } from "./EventFollower.ts"
 
 const base = "/api/whatsapp-multi-device/devices"
 
-const pairedWithin = 120_000
+const pairedWithin = 180_000
+const forceAfter = 9500
 
 export interface Contact {
   readonly phone: Phone
@@ -107,21 +108,8 @@ export class World {
   /** Ends the service and starts it again after a pause, in the background: it may be hit while it starts. */
   restart(signal: "SIGKILL" | "SIGTERM", downMs: number): void {
     const life = ++this.#lives
-    const starting = this.#up
-    this.#stopping = this.#stopping.then(() => this.service.end(signal)).then((code) => {
-      // one that is starting may not listen to signals yet
-      if (signal === "SIGTERM" && code !== 0 && starting === settled) this.troubles.push(`SIGTERM ended the service with ${code}`)
-    })
-    const up = this.#stopping.then(() => sleep(downMs)).then(async () => {
-      if (life !== this.#lives) return
-      try {
-        await this.service.start()
-        if (life === this.#lives) this.#up = settled
-      } catch (error) {
-        if (life === this.#lives) this.troubles.push(`${error instanceof Error ? error.message : error}`)
-      }
-    })
-    this.#up = up
+    this.#stopping = this.#stop(this.#stopping, this.#up === settled, signal)
+    this.#up = this.#start(this.#stopping, life, downMs)
   }
 
   /** Until the service that was started last is ready. */
@@ -142,13 +130,42 @@ export class World {
     this.service.remove()
   }
 
+  async #stop(before: Promise<unknown>, listens: boolean, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    await before
+    const begun = performance.now()
+    const code = await this.service.end(signal)
+    // one that is starting may not listen to signals yet; one that takes too long ends itself by force, and says so
+    const inOrder = code === 0 || (code === 1 && performance.now() - begun > forceAfter)
+    if (signal === "SIGTERM" && listens && !inOrder) this.troubles.push(`SIGTERM ended the service with ${code}`)
+  }
+
+  async #start(stopped: Promise<unknown>, life: number, downMs: number): Promise<void> {
+    await stopped
+    await sleep(downMs)
+    if (life !== this.#lives) return
+    try {
+      await this.service.start()
+      if (life === this.#lives) this.#up = settled
+    } catch (error) {
+      if (life === this.#lives) this.troubles.push(`${error instanceof Error ? error.message : error}`)
+    }
+  }
+
   async #pair(device: number): Promise<void> {
     const { deviceId, phone } = this.devices[device]!
     await this.service.ask("POST", base, { deviceId, deviceName: deviceId })
-    await this.service.ask("POST", this.path(device, "connect"))
-    const { qr } = await until("the QR code", () => this.service.ask("GET", this.path(device, "qr")), pairedWithin)
-    await phone.scan(qr)
-    await until(`${deviceId} to be connected`, async () =>
-      (await this.status(device)).status === "connected" ? true : undefined, pairedWithin)
+    let scanned = ""
+    // on a busy machine a code may run out, and somebody has to begin anew
+    await until(`${deviceId} to be connected`, async () => {
+      const { status } = await this.status(device)
+      if (status === "connected") return true
+      if (status === "disconnected") await this.service.ask("POST", this.path(device, "connect"))
+      if (status !== "qr_required") return undefined
+      const { qr } = await this.service.ask("GET", this.path(device, "qr"))
+      if (qr === scanned) return undefined
+      scanned = qr
+      await phone.scan(qr)
+      return undefined
+    }, pairedWithin)
   }
 }

@@ -21,4 +21,4 @@ it("a random walk loses, doubles and mixes up nothing", async () => {
     )
     expect(result.errorInstance, JSON.stringify(result.counterexample)).toBeNull()
   }
-}, 240_000)
+}, 600_000)
