@@ -48,7 +48,7 @@ const end = performance.now() + Number(values.minutes) * 60_000
 const databaseOf = (walk: number): DatabaseName =>
   values.database === "sqlite" || values.database === "mysql" ? values.database : walk % 2 === 0 ? "sqlite" : "mysql"
 
-/** Says how it went; answers whether it went well. */
+/** Says how it went; fails with what was found. */
 const walkOnce = async (plan: Plan, database: DatabaseName, name: string): Promise<void> => {
   const begun = performance.now()
   const { sends, stops, written } = await run(plan, { database, hurried: false })

@@ -20,7 +20,7 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly database: DatabaseName
-  /** no wait of the plan's is honoured: at the end connections are cut, so that all comes to its end soon */
+  /** connections are cut at the end of patient plans too, so that all is settled soon */
   readonly hurried: boolean
 }
 
