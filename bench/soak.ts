@@ -134,13 +134,17 @@ const soak = async (service: Service, emulator: Emulator, devices: ReadonlyArray
 
 /** One device that is cut off again and again. Answers whether it left nothing behind. */
 const reconnect = async (service: Service, emulator: Emulator, { deviceId, phone }: Device): Promise<boolean> => {
-  const online = () => until(`${phone} to be online`, async () => await emulator.online(new Set([phone])) === 1, { every: 10 })
+  const isOnline = async () => await emulator.online(new Set([phone])) === 1
   const again = async (times: number) => {
     for (const _ of range(0, times)) {
       await emulator.cut(phone)
-      await until(`${phone} to be offline`, async () => await emulator.online(new Set([phone])) === 0, { every: 5 })
-      await service.connect(deviceId)
-      await online()
+      await until(`${phone} to be offline`, async () => !await isOnline(), { every: 5 })
+      // asked for too early it is not heard: the service has not begun to wait yet
+      await until(`${phone} to be online`, async () => {
+        if (await isOnline()) return true
+        await service.connect(deviceId)
+        return false
+      })
     }
     await service.child.quiet()
     return service.child.holdings()
