@@ -212,6 +212,8 @@ interface Told {
   readonly status: string
   readonly direction: string
 }
+// WhatsApp's own times have no smaller part
+const secondOf = (row: StoredMessage) => Math.floor(row.timestamp / 1000)
 const told = (row: Told) => `${row.messageId} ${row.direction} ${row.status} ${row.content}`
 
 const order: Record<string, number> = { pending: 1, failed: 2, sent: 3, delivered: 4, read: 5 }
@@ -229,7 +231,8 @@ const historyDiffers = async (walk: Walk, messages: ReadonlyArray<StoredMessage>
         before = page.nextCursor
         more = page.hasMore
       }
-      const expected = messages.filter((row) => row.deviceId === deviceId && row.phone === phone.phone).map(told)
+      const expected = messages.filter((row) => row.deviceId === deviceId && row.phone === phone.phone)
+        .toSorted((a, b) => secondOf(a) - secondOf(b) || a.id - b.id).map(told)
       const actual = items.toReversed().map(told)
       if (actual.join("\n") !== expected.join("\n")) differs.push(`history of ${deviceId} with ${phone.phone}:\n${actual.join("\n")}\nrows:\n${expected.join("\n")}`)
     }

@@ -11,6 +11,7 @@ export interface StoredMessage {
   readonly idempotencyKey: string | null
   readonly queue: string | null
   readonly attempts: number
+  readonly timestamp: number
   readonly sentAt: number | null
   readonly deliveredAt: number | null
   readonly readAt: number | null
@@ -43,7 +44,7 @@ export interface ChaosDatabase {
 export const queries = {
   messages: `SELECT m.id AS id, m.device_id AS deviceId, m.message_id AS messageId, c.phone_number AS phone,
       m.direction AS direction, m.message_type AS messageType, m.status AS status, m.failure AS failure, m.content AS content,
-      m.idempotency_key AS idempotencyKey, m.queue AS queue, m.attempts AS attempts, m.sent_at AS sentAt,
+      m.idempotency_key AS idempotencyKey, m.queue AS queue, m.attempts AS attempts, m.timestamp AS timestamp, m.sent_at AS sentAt,
       m.delivered_at AS deliveredAt, m.read_at AS readAt
     FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id ORDER BY m.id`,
   events: "SELECT id, device_id AS deviceId, sequence, type, data FROM events ORDER BY id",
