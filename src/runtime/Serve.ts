@@ -1,6 +1,20 @@
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Predicate, Schedule } from "effect"
+import { StorageUnavailable } from "../domain/Storage.ts"
+import { isConflict } from "../sql/Dialect.ts"
+import { MigrationFailed } from "../sql/Migrations.ts"
 import { announce } from "./Announce.ts"
 import { Service } from "./Services.ts"
+
+/** Somebody else is busy with the database, such as a backup: that passes. That it cannot be reached at all is told at once. */
+const passes = (error: unknown) =>
+  (error instanceof StorageUnavailable && !Predicate.isTagged(error.cause, "DatabaseUnreachable")) ||
+  (error instanceof MigrationFailed && isConflict(error.cause))
+
+const patience = Schedule.spaced("1 second").pipe(
+  Schedule.upTo("1 minute"),
+  Schedule.whileInput(passes),
+  Schedule.tapInput((error: unknown) => Effect.logWarning("The start waits for the database", error))
+)
 
 /** A stop that takes longer than this is ended by force: something hangs, and the next start takes up what it left. */
 const stopWithin = 10_000
@@ -15,5 +29,5 @@ const endByForce = () => {
 export const serve = Effect.zipRight(
   Effect.sync(() => process.once("SIGTERM", endByForce).once("SIGINT", endByForce)),
   // nobody collects the spans, and making them costs a tenth of a message
-  Effect.withTracerEnabled(Layer.launch(Layer.provide(Layer.effectDiscard(announce), Service)), false)
+  Effect.withTracerEnabled(Layer.launch(Layer.provide(Layer.effectDiscard(announce), Layer.retry(Service, patience))), false)
 )

@@ -45,12 +45,15 @@ export const run = async (plan: Plan, { database: name, hurried }: RunOptions): 
     if (hurried || !plan.patient) for (const { phone } of world.devices) cut(world, phone.phone)
     const { missing, wrong } = await settled(walk)
     if (missing.length > 0 || wrong.length > 0 || trouble.length > 0) {
-      const log = join(mkdtempSync(join(tmpdir(), "wa-chaos-log-")), "service.log")
-      writeFileSync(log, world.output)
-      throw new Error([...trouble, ...wrong.slice(0, 30), ...missing.slice(0, 30).map((each) => `missing: ${each}`), `the service's log: ${log}`].join("\n"))
+      throw new Error([...trouble, ...wrong.slice(0, 30), ...missing.slice(0, 30).map((each) => `missing: ${each}`)].join("\n"))
     }
     const { sends, written } = walk.diary
     return { sends: sends.length, written: written.length, stops: plan.actions.filter((action) => action.do === "stop").length }
+  } catch (error) {
+    // also where the walk itself broke off: a service that is gone answers nothing
+    const log = join(mkdtempSync(join(tmpdir(), "wa-chaos-log-")), "service.log")
+    writeFileSync(log, world.output)
+    throw new Error(`${error instanceof Error ? error.message : error}\nthe service's log: ${log}`, { cause: error })
   } finally {
     await world.end()
     await database.close()
