@@ -9,6 +9,7 @@ import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
+import type { GroupDesk } from "./GroupDesk.ts"
 import { Projector } from "./Projector.ts"
 import { Signals } from "./Signals.ts"
 import { jitteredPauses } from "./UntilStored.ts"
@@ -39,6 +40,7 @@ export interface DeviceCommands {
   readonly wakeOutbox: Effect.Effect<void>
   /** To ask WhatsApp something with. */
   readonly connection: Effect.Effect<Connection, DeviceNotConnected>
+  readonly groups: Effect.Effect<GroupDesk, DeviceNotConnected>
   readonly pairingCode: (phone: PhoneNumber) => Effect.Effect<
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     CommandError | DeviceAlreadyPaired | PairingFailed
@@ -131,6 +133,11 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           Effect.mapError(() => new PairingFailed({ deviceId, reason: "there is no connection to WhatsApp" }))
         )
 
+        const online = Effect.flatMap(SubscriptionRef.get(live), Option.match({
+          onNone: () => new DeviceNotConnected({ deviceId }),
+          onSome: (socket) => Effect.succeed(socket)
+        }))
+
         const commands: DeviceCommands = {
           connect: Effect.gen(function*() {
             const device = yield* devices.get(deviceId)
@@ -152,10 +159,8 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             if (device.isPaired || !off) yield* start(false)
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
-          connection: Effect.flatMap(SubscriptionRef.get(live), Option.match({
-            onNone: () => new DeviceNotConnected({ deviceId }),
-            onSome: ({ connection }) => Effect.succeed(connection)
-          })),
+          connection: Effect.map(online, ({ connection }) => connection),
+          groups: Effect.map(online, ({ groups }) => groups),
           pairingCode: Effect.fnUntraced(function*(phone) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
@@ -179,6 +184,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           reconcile: alone(commands.reconcile),
           wakeOutbox: commands.wakeOutbox,
           connection: commands.connection,
+          groups: commands.groups,
           pairingCode: (phone) => alone(commands.pairingCode(phone))
         } satisfies DeviceCommands
       })

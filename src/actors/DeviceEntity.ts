@@ -9,8 +9,9 @@ import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActor } from "./DeviceActor.ts"
-import type { Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
+import { type Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
+import { groupHandlers, groupRpcs } from "./GroupRpcs.ts"
 
 const error = Schema.Union(DeviceNotFound, DeviceBusy, StorageUnavailable)
 const queryError = Schema.Union(DeviceNotConnected, WhatsAppUnanswered)
@@ -38,7 +39,8 @@ export const DeviceEntity = Entity.make("Device", [
     success: Schema.NullOr(Schema.String),
     error: queryError
   }),
-  Rpc.make("About", { payload: { jid: Jid }, success: About, error: queryError })
+  Rpc.make("About", { payload: { jid: Jid }, success: About, error: queryError }),
+  ...groupRpcs
 ])
 
 /**
@@ -69,15 +71,17 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
         ),
         Effect.annotateLogs({ deviceId })
       )
-    const asked = <A>(question: (connection: Connection) => Effect.Effect<A, QueryFailed>) =>
-      Effect.flatMap(actor.connection, question).pipe(
-        Effect.catchTag("QueryFailed", (failed) =>
+    const answering = <A, E>(question: Effect.Effect<A, E | QueryFailed>) =>
+      question.pipe(
+        Effect.catchIf((error): error is Extract<E | QueryFailed, QueryFailed> => error instanceof QueryFailed, (failed) =>
           Effect.zipRight(
             Effect.logWarning(`WhatsApp did not answer: ${failed.query}`, failed.cause),
             new WhatsAppUnanswered({ deviceId })
           )),
         Effect.annotateLogs({ deviceId })
       )
+    const asked = <A>(question: (connection: Connection) => Effect.Effect<A, QueryFailed>) =>
+      answering(Effect.flatMap(actor.connection, question))
     return {
       Connect: () => owned(actor.connect),
       Disconnect: () => owned(actor.disconnect),
@@ -89,7 +93,8 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
       Lookup: ({ payload }) => asked((connection) => connection.lookup(payload.phones)),
       ProfilePicture: ({ payload }) =>
         asked((connection) => Effect.map(connection.profilePicture(payload.jid, payload.size), Option.getOrNull)),
-      About: ({ payload }) => asked((connection) => connection.about(payload.jid))
+      About: ({ payload }) => asked((connection) => connection.about(payload.jid)),
+      ...groupHandlers((question) => answering(Effect.flatMap(actor.groups, question)))
     }
   }),
   {

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
 import { DeviceId } from "./DeviceId.ts"
+import { GroupParticipantsData, GroupUpdatedData } from "./GroupEvent.ts"
 import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
 import { UserId } from "./User.ts"
 
@@ -88,6 +89,8 @@ export const eventTypes = {
   "message.undecryptable": UndecryptableData,
   "message.status": MessageStatusData,
   "message.delivered": MessageStatusData,
+  "group.updated": GroupUpdatedData,
+  "group.participants": GroupParticipantsData,
   "history.synced": HistorySyncedData
 } as const
 export type EventType = keyof typeof eventTypes

@@ -2,6 +2,7 @@ import { Context, DateTime, Duration, Effect, Layer, Option, Queue } from "effec
 import type { HistoryPiece } from "../../src/domain/History.ts"
 import type { MessageId } from "../../src/domain/Message.ts"
 import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
+import type { GroupQueries } from "../../src/whatsapp/GroupQueries.ts"
 import { type HistoryEntry, InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
 import type { StorageUnavailable } from "../../src/domain/Storage.ts"
 import { type Ack, type Connection, type CredentialsUnreadable, type HistoryGone, type OpenOptions, QueryFailed, type SendError, SendNotAttempted, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
@@ -28,6 +29,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   /** runs before each look into the journal */
   reading: Effect.Effect<void, StorageUnavailable>
   readonly journal: Array<JournalEntry>
+  groups: GroupQueries
   readonly histories: Array<HistoryEntry>
   history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
 }>() {
@@ -43,6 +45,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         opening: () => Effect.void,
         reading: Effect.void,
         journal: [],
+        groups: noGroups,
         histories: [],
         history: () => new QueryFailed({ query: "history", cause: new Error("no history") })
       }
@@ -83,6 +86,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
             query("profile-picture", Effect.succeed(Option.some(`https://pps.whatsapp.net/${size}/${jid}`))),
           about: () => query("about", Effect.map(DateTime.now, (setAt) => ({ about: "Hey there!", setAt }))),
           history: (notification) => Effect.suspend(() => fake.history(notification)),
+          groups: fake.groups,
           requestPairingCode: () => query("code", Effect.succeed("ABCD1234")),
           probe: query("probe", Effect.succeed(Duration.millis(1))),
           lastHeard: DateTime.now,
@@ -96,6 +100,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
       const journal = InboundJournal.of({
         pending: (_, limit) => Effect.suspend(() => Effect.as(fake.reading, fake.journal.slice(0, limit))),
         history: () => Effect.sync(() => Option.fromNullable(fake.histories[0])),
+        groups: () => Effect.succeed([]),
         done: (_, ids) =>
           Effect.sync(() => {
             const done = new Set(ids)
@@ -110,6 +115,20 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
       )
     })
   )
+}
+
+const noAnswer = new QueryFailed({ query: "group", cause: new Error("no answer") })
+/** An account that is in no group. */
+export const noGroups: GroupQueries = {
+  all: Effect.succeed([]),
+  get: () => noAnswer,
+  create: () => noAnswer,
+  participants: () => noAnswer,
+  change: () => noAnswer,
+  inviteCode: () => noAnswer,
+  revokeInvite: () => noAnswer,
+  join: () => noAnswer,
+  joinRequests: () => noAnswer
 }
 
 export const paired = (phone: string) => ({
