@@ -1,6 +1,6 @@
 import { type ClusterError, Sharding } from "@effect/cluster"
 import { Duration, Effect, Layer, Option, Predicate, Stream } from "effect"
-import { type Device, DeviceBusy, DeviceElsewhere, type Wanted } from "../domain/Device.ts"
+import { type Device, DeviceBusy, DeviceElsewhere, DeviceNotConnected, type Wanted } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
@@ -41,6 +41,10 @@ export const ClusteredDevices = Layer.effect(
         Effect.zipRight(devices.get(deviceId))
       )
 
+    /** What happens now or not at all wakes no device. */
+    const connected = (deviceId: DeviceId) =>
+      Effect.filterOrFail(devices.get(deviceId), (device) => device.isConnected, () => new DeviceNotConnected({ deviceId }))
+
     return DeviceActors.of({
       connect: Effect.fn("DeviceActors.connect")(function*(deviceId) {
         const device = yield* want(deviceId, "online")
@@ -65,6 +69,14 @@ export const ClusteredDevices = Layer.effect(
       pairingCode: Effect.fn("DeviceActors.pairingCode")(function*(deviceId, phone) {
         const device = yield* want(deviceId, "online")
         return yield* client(entityId(device)).PairingCode({ phone }).pipe(answered(deviceId))
+      }),
+      showState: Effect.fn("DeviceActors.showState")(function*(deviceId, chat, state) {
+        const device = yield* connected(deviceId)
+        yield* client(entityId(device)).ShowState({ chat, state }).pipe(answered(deviceId))
+      }),
+      markRead: Effect.fn("DeviceActors.markRead")(function*(deviceId, chat) {
+        const device = yield* connected(deviceId)
+        return yield* client(entityId(device)).MarkRead({ chat }).pipe(answered(deviceId))
       })
     })
   })

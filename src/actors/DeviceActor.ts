@@ -1,12 +1,15 @@
 import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
+import type { ChatState } from "../domain/ChatState.ts"
+import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason, type WhatsAppUnanswered } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Jid } from "../domain/Jid.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Devices } from "../sql/Devices.ts"
 import type { ShardLease } from "../sql/ShardLeases.ts"
 import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
+import { makeChatSignals } from "./ChatSignals.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
 import type { GroupDesk } from "./GroupDesk.ts"
@@ -45,6 +48,8 @@ export interface DeviceCommands {
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     CommandError | DeviceAlreadyPaired | PairingFailed
   >
+  readonly showState: (chat: Jid, state: ChatState) => Effect.Effect<void, DeviceNotConnected | WhatsAppUnanswered>
+  readonly markRead: (chat: Jid) => Effect.Effect<number, DeviceNotConnected | StorageUnavailable | WhatsAppUnanswered>
 }
 
 /** A device's commands, one at a time, and beside them its loop. Both end with the scope. */
@@ -59,6 +64,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
       const deviceLoop = yield* DeviceLoop
       const signals = yield* Signals
       const projector = yield* Projector
+      const chatSignals = yield* makeChatSignals
 
       const make = Effect.fnUntraced(function*(deviceId: DeviceId, lease?: ShardLease) {
         const claim = lease === undefined ? devices.claim(deviceId) : devices.claimUnder(lease, deviceId)
@@ -125,6 +131,12 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           if (waits || !(yield* isRunning)) yield* start(true)
         })
 
+        const open = Effect.flatMap(SubscriptionRef.get(live), Option.match({
+          onNone: () => new DeviceNotConnected({ deviceId }),
+          onSome: (socket) => Effect.succeed(socket)
+        }))
+        const connection = Effect.map(open, (socket) => socket.connection)
+
         const connected = live.changes.pipe(
           Stream.filterMap((current) => current),
           Stream.runHead,
@@ -133,12 +145,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           Effect.mapError(() => new PairingFailed({ deviceId, reason: "there is no connection to WhatsApp" }))
         )
 
-        const online = Effect.flatMap(SubscriptionRef.get(live), Option.match({
-          onNone: () => new DeviceNotConnected({ deviceId }),
-          onSome: (socket) => Effect.succeed(socket)
-        }))
-
-        const commands: DeviceCommands = {
+        const commands = {
           connect: Effect.gen(function*() {
             const device = yield* devices.get(deviceId)
             // somebody may have asked for the opposite since
@@ -159,9 +166,9 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             if (device.isPaired || !off) yield* start(false)
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
-          connection: Effect.map(online, ({ connection }) => connection),
-          groups: Effect.map(online, ({ groups }) => groups),
-          pairingCode: Effect.fnUntraced(function*(phone) {
+          connection,
+          groups: Effect.map(open, ({ groups }) => groups),
+          pairingCode: Effect.fnUntraced(function*(phone: PhoneNumber) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
             yield* startNow(device)
@@ -175,6 +182,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             return { pairingCode, expiresAt }
           })
         }
+        const { markRead, showState } = chatSignals.on(deviceId, connection)
         const alone = <A, E>(command: Effect.Effect<A, E>) => oneAtATime.withPermits(1)(command)
         return {
           connect: alone(commands.connect),
@@ -185,7 +193,10 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           wakeOutbox: commands.wakeOutbox,
           connection: commands.connection,
           groups: commands.groups,
-          pairingCode: (phone) => alone(commands.pairingCode(phone))
+          // they need the connection that is there, and nothing of it changes
+          showState,
+          markRead,
+          pairingCode: (phone: PhoneNumber) => alone(commands.pairingCode(phone))
         } satisfies DeviceCommands
       })
 

@@ -1,7 +1,9 @@
 import { HttpApiSchema } from "@effect/platform"
 import { Context, type DateTime, type Effect, Schema } from "effect"
-import type { Device, DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceNotFound } from "../domain/Device.ts"
+import type { ChatState } from "../domain/ChatState.ts"
+import type { Device, DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceNotConnected, DeviceNotFound, WhatsAppUnanswered } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { Jid } from "../domain/Jid.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 
@@ -17,6 +19,7 @@ export class PairingFailed extends Schema.TaggedError<PairingFailed>()(
 }
 
 type DeviceError = DeviceNotFound | DeviceBusy | DeviceElsewhere | StorageUnavailable
+type SignalError = DeviceNotFound | DeviceBusy | DeviceNotConnected | StorageUnavailable | WhatsAppUnanswered
 
 /** What people ask of a running device, on whichever node it lives. */
 export class DeviceActors extends Context.Tag("whatsapp-service/DeviceActors")<DeviceActors, {
@@ -31,4 +34,11 @@ export class DeviceActors extends Context.Tag("whatsapp-service/DeviceActors")<D
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     DeviceError | DeviceAlreadyPaired | PairingFailed
   >
+  /** Shows the other end of a chat that somebody writes; now, or not at all. */
+  readonly showState: (deviceId: DeviceId, chat: Jid, state: ChatState) => Effect.Effect<void, SignalError>
+  /**
+   * Tells the writers of what is unread in a chat that it has been read, and marks it so; how many messages there were, at
+   * most 1000 at a time.
+   */
+  readonly markRead: (deviceId: DeviceId, chat: Jid) => Effect.Effect<number, SignalError>
 }>() {}

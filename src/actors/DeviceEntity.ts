@@ -1,6 +1,7 @@
 import { Entity, EntityId, type Sharding } from "@effect/cluster"
 import { Rpc } from "@effect/rpc"
 import { Effect, Option, Predicate, Schema } from "effect"
+import { ChatState } from "../domain/ChatState.ts"
 import { About, PictureSize } from "../domain/Contact.ts"
 import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotConnected, DeviceNotFound, WhatsAppUnanswered } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
@@ -9,9 +10,10 @@ import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActor } from "./DeviceActor.ts"
-import { type Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
+import type { Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 import { groupHandlers, groupRpcs } from "./GroupRpcs.ts"
+import { orUnanswered } from "./Unanswered.ts"
 
 const error = Schema.Union(DeviceNotFound, DeviceBusy, StorageUnavailable)
 const queryError = Schema.Union(DeviceNotConnected, WhatsAppUnanswered)
@@ -24,6 +26,15 @@ export const DeviceEntity = Entity.make("Device", [
   Rpc.make("Remove", { error }),
   Rpc.make("Reconcile", { error }),
   Rpc.make("WakeOutbox"),
+  Rpc.make("ShowState", {
+    payload: { chat: Jid, state: ChatState },
+    error: Schema.Union(error, queryError)
+  }),
+  Rpc.make("MarkRead", {
+    payload: { chat: Jid },
+    success: Schema.Int,
+    error: Schema.Union(error, queryError)
+  }),
   Rpc.make("PairingCode", {
     payload: { phone: PhoneNumber },
     success: Schema.Struct({ pairingCode: Schema.String, expiresAt: Schema.DateTimeUtc }),
@@ -71,17 +82,8 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
         ),
         Effect.annotateLogs({ deviceId })
       )
-    const answering = <A, E>(question: Effect.Effect<A, E | QueryFailed>) =>
-      question.pipe(
-        Effect.catchIf((error): error is Extract<E | QueryFailed, QueryFailed> => error instanceof QueryFailed, (failed) =>
-          Effect.zipRight(
-            Effect.logWarning(`WhatsApp did not answer: ${failed.query}`, failed.cause),
-            new WhatsAppUnanswered({ deviceId })
-          )),
-        Effect.annotateLogs({ deviceId })
-      )
     const asked = <A>(question: (connection: Connection) => Effect.Effect<A, QueryFailed>) =>
-      answering(Effect.flatMap(actor.connection, question))
+      Effect.flatMap(actor.connection, question).pipe(orUnanswered(deviceId), Effect.annotateLogs({ deviceId }))
     return {
       Connect: () => owned(actor.connect),
       Disconnect: () => owned(actor.disconnect),
@@ -89,12 +91,15 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
       Remove: () => owned(actor.remove),
       Reconcile: () => owned(actor.reconcile),
       WakeOutbox: () => actor.wakeOutbox,
+      ShowState: ({ payload }) => owned(actor.showState(payload.chat, payload.state)),
+      MarkRead: ({ payload }) => owned(actor.markRead(payload.chat)),
       PairingCode: ({ payload }) => owned(actor.pairingCode(payload.phone)),
       Lookup: ({ payload }) => asked((connection) => connection.lookup(payload.phones)),
       ProfilePicture: ({ payload }) =>
         asked((connection) => Effect.map(connection.profilePicture(payload.jid, payload.size), Option.getOrNull)),
       About: ({ payload }) => asked((connection) => connection.about(payload.jid)),
-      ...groupHandlers((question) => answering(Effect.flatMap(actor.groups, question)))
+      ...groupHandlers((question) =>
+        Effect.flatMap(actor.groups, question).pipe(orUnanswered(deviceId), Effect.annotateLogs({ deviceId })))
     }
   }),
   {

@@ -6,7 +6,7 @@ import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
-import { encodeText } from "../whatsapp/OutgoingContent.ts"
+import { payloadOf } from "./OutboxPayload.ts"
 import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
 import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { makeGathering } from "./Gathering.ts"
@@ -145,7 +145,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           function*(row: OutboxRow) {
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
-            const payload = row.payload ?? encodeText(row.content)
+            const payload = yield* payloadOf(row, to.value)
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* claim({ row, payload }))) return
             const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))
@@ -161,6 +161,8 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
                 SendUnacknowledged: settle(row),
                 SendNotAttempted: settle(row),
                 QueryFailed: settle(row),
+                ContentUnreadable: (error) =>
+                  Effect.zipRight(Effect.logError("What is to be sent cannot be read", error), fail(row, unreadable)),
                 // another owner sends from now on
                 OwnerChanged: (error) => Effect.zipRight(disowned(error), ending.await)
               }),
@@ -226,6 +228,7 @@ const failure = (code: SendFailure["code"], text: string): SendFailure => ({ cod
 const notOnWhatsApp = failure("NOT_ON_WHATSAPP", "This number is not on WhatsApp.")
 const noDevices = failure("NO_DEVICES", "WhatsApp names no device of this number.")
 const notEncrypted = failure("ENCRYPTION_FAILED", "The message could not be encrypted for any device of this number.")
+const unreadable = failure("CONTENT_UNREADABLE", "What was to be sent cannot be read any more.")
 const unacknowledgedFailure = failure(
   "UNACKNOWLEDGED",
   "WhatsApp did not acknowledge the message; it may or may not have arrived."

@@ -30,7 +30,7 @@ export const OutboxSending = Layer.scoped(
     })
 
     return Sending.of({
-      sendText: Effect.fn("Sending.sendText")(
+      send: Effect.fn("Sending.send")(
         function*({ wait, ...input }) {
           const device = yield* devices.get(input.deviceId)
           const accepted = yield* outbox.accept(input)

@@ -2,6 +2,8 @@ import { HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { DeviceId } from "./DeviceId.ts"
 import { Jid } from "./Jid.ts"
+import { OptionVotes, Reaction } from "./MessageChange.ts"
+import { MessageMetadata } from "./MessageMetadata.ts"
 import { PhoneNumber } from "./PhoneNumber.ts"
 
 /** WhatsApp's id of a message, unique within (chat, sender), chosen by its sender; ours are `3EB0` + 18 hex digits. */
@@ -25,16 +27,20 @@ export type Direction = typeof Direction.Type
 
 /** WhatsApp's kind of content; a kind this version does not know is stored under `unknown` with its name in the metadata. */
 export const MessageType = Schema.Literal(
-  "text", "image", "video", "audio", "document", "sticker", "location", "contact", "poll", "reaction",
+  "text", "image", "video", "audio", "document", "sticker", "location", "contact", "poll", "reaction", "edit", "delete",
   "undecryptable", "unknown"
 )
 export type MessageType = typeof MessageType.Type
+
+/** Outgoing rows of these kinds change another message and are none that a chat shows. */
+export const changeTypes = ["reaction", "edit", "delete"] as const satisfies ReadonlyArray<MessageType>
+export const isChangeType = Schema.is(Schema.Literal(...changeTypes))
 
 /** Why a message is `failed`. `code` is stable, `text` is for people; `whatsapp` is WhatsApp's own number where it gave one. */
 export const SendFailure = Schema.Struct({
   code: Schema.Literal(
     "NOT_ON_WHATSAPP", "REFUSED_BY_WHATSAPP", "REACHOUT_TIMELOCK", "NEW_CHAT_CAP", "RATE_LIMITED", "NO_DEVICES",
-    "ENCRYPTION_FAILED", "UNACKNOWLEDGED"
+    "ENCRYPTION_FAILED", "CONTENT_UNREADABLE", "UNACKNOWLEDGED"
   ),
   text: Schema.String,
   whatsapp: Schema.NullOr(Schema.Int)
@@ -48,6 +54,9 @@ export const ChatRef = Schema.Struct({
   phone: Schema.NullOr(PhoneNumber)
 })
 export type ChatRef = typeof ChatRef.Type
+
+const orNull = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.NullOr(schema).pipe(Schema.propertySignature, Schema.withConstructorDefault(() => null))
 
 export class Message extends Schema.Class<Message>("Message")({
   id: Schema.Int,
@@ -67,7 +76,13 @@ export class Message extends Schema.Class<Message>("Message")({
   sentAt: Schema.NullOr(Schema.DateTimeUtc),
   deliveredAt: Schema.NullOr(Schema.DateTimeUtc),
   readAt: Schema.NullOr(Schema.DateTimeUtc),
-  metadata: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  metadata: Schema.NullOr(MessageMetadata),
+  /** when its text was last changed by its writer, and when he took it back: its text is gone then */
+  editedAt: orNull(Schema.DateTimeUtc),
+  deletedAt: orNull(Schema.DateTimeUtc),
+  reactions: Schema.Array(Reaction).pipe(Schema.propertySignature, Schema.withConstructorDefault(() => [])),
+  /** of a poll: its options, and who has chosen them */
+  votes: orNull(Schema.Array(OptionVotes)),
   /** from before the pairing: the phone handed it over */
   historical: Schema.Boolean.pipe(Schema.propertySignature, Schema.withConstructorDefault(() => false)),
   createdAt: Schema.DateTimeUtc,

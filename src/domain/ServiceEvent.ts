@@ -3,6 +3,8 @@ import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
 import { DeviceId } from "./DeviceId.ts"
 import { GroupParticipantsData, GroupUpdatedData } from "./GroupEvent.ts"
 import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
+import { OptionVotes } from "./MessageChange.ts"
+import { MessageMetadata } from "./MessageMetadata.ts"
 import { UserId } from "./User.ts"
 
 /** `device-status`, and under its older name `whatsapp-status`: a device's state changed. */
@@ -42,7 +44,7 @@ export const MessageData = Schema.Struct({
   direction: Direction,
   messageType: MessageType,
   content: Schema.NullOr(Schema.String),
-  metadata: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  metadata: Schema.NullOr(MessageMetadata),
   timestamp: Schema.DateTimeUtc,
   offline: Schema.Boolean,
   /** the text of a message that arrived undecryptable before */
@@ -64,6 +66,38 @@ export const MessageStatusData = Schema.Struct({
   chat: ChatRef,
   status: MessageStatus,
   failure: Schema.NullOr(SendFailure),
+  timestamp: Schema.DateTimeUtc
+})
+
+/** What all changes of a message tell: `messageId` names the message that is changed, `changeId` the one that changes it. */
+const changed = {
+  messageId: MessageId,
+  chat: ChatRef,
+  changeId: MessageId,
+  /** who made the change */
+  from: Schema.NullOr(Schema.String),
+  fromMe: Schema.Boolean,
+  participant: Schema.NullOr(ChatRef),
+  timestamp: Schema.DateTimeUtc
+}
+
+/** `message.edited`: its text is `content` now. */
+export const MessageEditedData = Schema.Struct({ ...changed, content: Schema.NullOr(Schema.String) })
+/** `message.deleted`: taken back for everyone. */
+export const MessageDeletedData = Schema.Struct(changed)
+/** `message.reaction`: `emoji` is null when the reaction was taken back. */
+export const MessageReactionData = Schema.Struct({ ...changed, emoji: Schema.NullOr(Schema.String) })
+/** `message.vote`: what this person chooses now, and how the poll stands. */
+export const MessageVoteData = Schema.Struct({
+  ...changed,
+  options: Schema.Array(Schema.String),
+  votes: Schema.Array(OptionVotes)
+})
+
+/** `chat.read`: incoming messages of a chat were marked as read here. */
+export const ChatReadData = Schema.Struct({
+  chat: ChatRef,
+  messageIds: Schema.Array(MessageId),
   timestamp: Schema.DateTimeUtc
 })
 
@@ -89,6 +123,11 @@ export const eventTypes = {
   "message.undecryptable": UndecryptableData,
   "message.status": MessageStatusData,
   "message.delivered": MessageStatusData,
+  "message.edited": MessageEditedData,
+  "message.deleted": MessageDeletedData,
+  "message.reaction": MessageReactionData,
+  "message.vote": MessageVoteData,
+  "chat.read": ChatReadData,
   "group.updated": GroupUpdatedData,
   "group.participants": GroupParticipantsData,
   "history.synced": HistorySyncedData

@@ -31,6 +31,7 @@ import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
+import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
 import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
@@ -45,6 +46,7 @@ const handlers = Layer.mergeAll(
   DeviceHandlers.layer,
   PairingHandlers.layer,
   MessagingHandlers.layer,
+  MessageKindsHandlers.layer,
   ContactHandlers.layer,
   HistoryHandlers.layer,
   StatisticsHandlers.layer,

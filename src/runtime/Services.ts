@@ -21,6 +21,7 @@ import * as HttpApp from "../http/HttpApp.ts"
 import * as HttpListener from "../http/HttpListener.ts"
 import { Shutdown } from "../http/Shutdown.ts"
 import { AccountRepositories } from "../sql/AccountRepositories.ts"
+import { ChatReading } from "../sql/ChatReading.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
@@ -50,7 +51,7 @@ const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer
 
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
-const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Reports).pipe(
+const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Reports).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )

@@ -3,7 +3,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import type { Contact } from "../domain/Contact.ts"
 import type { Device, DeviceStatus } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
-import type { Direction, Message, MessageStatus, MessageType } from "../domain/Message.ts"
+import { changeTypes, type Direction, type Message, type MessageStatus, type MessageType } from "../domain/Message.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { UserId } from "../domain/User.ts"
 import { atBoundary } from "./Boundary.ts"
@@ -40,6 +40,8 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
     readonly direction?: Direction | undefined
     readonly status?: MessageStatus | undefined
     readonly messageType?: MessageType | undefined
+    /** without what changes other messages */
+    readonly shownOnly?: boolean | undefined
   }) => Effect.Effect<NewestPage<{ readonly message: Message; readonly userId: UserId }>, StorageUnavailable>
   readonly contacts: (query: OfSomebody & {
     /** in name, push name or phone number */
@@ -88,7 +90,7 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
           return { devices: yield* decodeDevices(rows), total }
         }, atBoundary),
 
-        messages: Effect.fn("AdminLists.messages")(function*({ direction, messageType, status, ...query }) {
+        messages: Effect.fn("AdminLists.messages")(function*({ direction, messageType, shownOnly = false, status, ...query }) {
           const { ids, ...page } = yield* newest({
             ...query,
             table: "messages",
@@ -98,7 +100,8 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
             filters: [
               ...(direction === undefined ? [] : [sql`direction = ${direction}`]),
               ...(status === undefined ? [] : [sql`status = ${status}`]),
-              ...(messageType === undefined ? [] : [sql`message_type = ${messageType}`])
+              ...(messageType === undefined ? [] : [sql`message_type = ${messageType}`]),
+              ...(shownOnly ? [sql`message_type NOT IN ${sql.in(changeTypes)}`] : [])
             ]
           })
           if (ids.length === 0) return { ...page, rows: [] }

@@ -2,6 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { Effect, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { chatKeyOf } from "./ContactRow.ts"
+import { makeMessageChanges } from "./MessageChanges.ts"
 import { makeStatusChange } from "./StatusChange.ts"
 import { makeTally } from "./Tally.ts"
 
@@ -13,8 +14,13 @@ const Pairs = Schema.Array(Schema.Struct({
 }))
 
 /** Two contacts are one person: the loser's messages become the winner's, and his row goes. */
-export const makeContactMerge = Effect.map(Effect.all([SqlClient.SqlClient, makeStatusChange, makeTally]), ([sql, statuses, tally]) =>
-  Effect.fnUntraced(function*(deviceId: DeviceId, loser: number, winner: number) {
+export const makeContactMerge = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const changes = yield* makeMessageChanges
+  const statuses = yield* makeStatusChange
+  const tally = yield* makeTally
+
+  return Effect.fnUntraced(function*(deviceId: DeviceId, loser: number, winner: number) {
     const [from, to] = [chatKeyOf(loser), chatKeyOf(winner)]
     // the same message in both chats (direct), or from both senders (group)
     const pairs = yield* sql`SELECT w.id AS ours, l.id AS theirs,
@@ -38,5 +44,12 @@ export const makeContactMerge = Effect.map(Effect.all([SqlClient.SqlClient, make
         sender_key = CASE WHEN sender_key = ${`${loser}`} THEN ${`${winner}`} ELSE sender_key END,
         contact_id = ${winner}
       WHERE contact_id = ${loser} AND device_id = ${deviceId}`
+    yield* sql`UPDATE message_changes SET
+        chat_key = CASE WHEN chat_key = ${from} THEN ${to} ELSE chat_key END,
+        target_sender = CASE WHEN target_sender = ${`${loser}`} THEN ${`${winner}`} ELSE target_sender END,
+        author = CASE WHEN author = ${`${loser}`} THEN ${`${winner}`} ELSE author END
+      WHERE device_id = ${deviceId} AND (chat_key = ${from} OR target_sender = ${`${loser}`} OR author = ${`${loser}`})`
+    yield* changes.refresh(deviceId, to)
     yield* sql`DELETE FROM contacts WHERE id = ${loser}`
-  }))
+  })
+})

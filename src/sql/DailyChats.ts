@@ -3,7 +3,7 @@ import type { Fragment } from "@effect/sql/Statement"
 import { Context, Effect, Layer, Schema } from "effect"
 import { type Day, startOf, type TimeZone } from "../domain/Calendar.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
-import type { Message } from "../domain/Message.ts"
+import { changeTypes, type Message } from "../domain/Message.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { atBoundary } from "./Boundary.ts"
 import { makeDialect } from "./Dialect.ts"
@@ -54,15 +54,17 @@ const make = Effect.gen(function*() {
   const sums = sql.literal(
     `${whole("direction = 'incoming'")} AS incoming_messages, ${whole("direction = 'outgoing'")} AS outgoing_messages`
   )
+  // what changes a message is seen in that message
+  const shown = sql`message_type NOT IN ${sql.in(changeTypes)}`
   const ofDay = (deviceId: DeviceId, { day, timeZone }: Pick<DayQuery, "day" | "timeZone">) =>
-    sql`device_id = ${deviceId} AND at_second >= ${startOf(timeZone, day) / 1000} AND at_second < ${startOf(timeZone, day + 1) / 1000}`
+    sql`device_id = ${deviceId} AND at_second >= ${startOf(timeZone, day) / 1000} AND at_second < ${startOf(timeZone, day + 1) / 1000} AND ${shown}`
   const latestFirst = sql.literal("at_second DESC, id DESC")
 
   /** None of the looks goes further than {@link mostUnread} messages back. */
   const unread = Effect.fnUntraced(function*(lastIds: ReadonlyArray<number>) {
     const latest = (wanted: string, condition: Fragment, skipped = 0) =>
       sql`(SELECT x.${sql.literal(wanted)} FROM messages x ${dialect.through("messages_chat_time")}
-        WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND ${condition}
+        WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND ${shown} AND ${condition}
         ORDER BY x.at_second DESC, x.id DESC ${dialect.limit(1)} OFFSET ${sql.literal(`${skipped}`)})`
     // keeps a look from being taken again for each row that is compared with it
     const once = dialect.limit(lastIds.length)
@@ -81,7 +83,7 @@ const make = Effect.gen(function*() {
 
   const list = Effect.fn("DailyChats.list")(function*(deviceId: DeviceId, query: DayQuery) {
     const within = ofDay(deviceId, query)
-    const chats = sql`SELECT chat_key, ${sums}, MAX(at_second) AS last_second FROM messages ${dialect.through("messages_time")}
+    const chats = sql`SELECT chat_key, ${sums}, MAX(at_second) AS last_second FROM messages ${dialect.through("messages_day")}
       WHERE ${within} GROUP BY chat_key`
     const last = sql`(SELECT id FROM messages ${dialect.through("messages_chat_time")}
       WHERE ${within} AND chat_key = chats.chat_key ORDER BY ${latestFirst} LIMIT 1)`
@@ -113,7 +115,7 @@ const make = Effect.gen(function*() {
 
   const totals = Effect.fn("DailyChats.totals")(function*(deviceId: DeviceId, query: Omit<DayQuery, "limit">) {
     const rows = yield* sql`SELECT COUNT(DISTINCT chat_key) AS total_chats, ${sums}
-      FROM messages ${dialect.through("messages_time")} WHERE ${ofDay(deviceId, query)}`
+      FROM messages ${dialect.through("messages_day")} WHERE ${ofDay(deviceId, query)}`
     return (yield* decodeTotals(rows))[0]
   }, atBoundary)
 

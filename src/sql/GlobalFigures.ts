@@ -1,6 +1,7 @@
 import { SqlClient, SqlSchema } from "@effect/sql"
 import { Clock, Context, DateTime, Effect, Layer, Schema } from "effect"
 import { DeviceStatus } from "../domain/Device.ts"
+import { changeTypes } from "../domain/Message.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { atBoundary } from "./Boundary.ts"
 import { makeDialect } from "./Dialect.ts"
@@ -45,6 +46,8 @@ export class GlobalFigures extends Context.Tag("whatsapp-service/GlobalFigures")
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
       const dialect = yield* makeDialect
+      // what changes a message is none by itself
+      const shown = sql`message_type NOT IN ${sql.in(changeTypes)}`
 
       const users = SqlSchema.single({
         Request: Schema.Void,
@@ -77,9 +80,9 @@ export class GlobalFigures extends Context.Tag("whatsapp-service/GlobalFigures")
         Result: Schema.Struct({ incoming: Count, outgoing: Count, failed: Count, recent: Count }),
         execute: (since) =>
           sql`SELECT COUNT(CASE WHEN direction = 'incoming' THEN 1 END) AS incoming,
-            COUNT(CASE WHEN direction = 'outgoing' THEN 1 END) AS outgoing,
-            COUNT(CASE WHEN status = 'failed' THEN 1 END) AS failed, COUNT(*) AS recent
-            FROM (SELECT direction, status, created_at FROM messages ORDER BY id DESC ${dialect.limit(most)}) AS newest
+            COUNT(CASE WHEN direction = 'outgoing' AND ${shown} THEN 1 END) AS outgoing,
+            COUNT(CASE WHEN status = 'failed' AND ${shown} THEN 1 END) AS failed, COUNT(*) AS recent
+            FROM (SELECT direction, status, message_type, created_at FROM messages ORDER BY id DESC ${dialect.limit(most)}) AS newest
             WHERE created_at >= ${since}`
       })
 

@@ -6,17 +6,21 @@ import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeContactUpsert } from "./ContactUpsert.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { fit, makeDialect } from "./Dialect.ts"
+import { EventLog } from "./EventLog.ts"
 import { keyOf, rowOf, textColumns } from "./Ledger.ts"
 import { mentioned, placeOf } from "./Mention.ts"
+import { makeMessageChanges } from "./MessageChanges.ts"
 import { makeStatusChange } from "./StatusChange.ts"
 
-/** What the phone remembers is added to what is known; what is there already stays as it is, and nothing is told or counted. */
+/** What the phone remembers is added to what is known; what is there already stays as it is, and no message is told or counted. */
 export const makeHistoryRecorder = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
   const lock = yield* makeDeviceLock
   const contacts = yield* makeContactUpsert
   const statuses = yield* makeStatusChange
+  const events = yield* EventLog
+  const changes = yield* makeMessageChanges
 
   const record = Effect.fnUntraced(function*(deviceId: DeviceId, part: HistoryPart) {
     const found = yield* lock.byId(deviceId)
@@ -52,11 +56,15 @@ export const makeHistoryRecorder = Effect.gen(function*() {
       const sentAt = fact.origin.fromMe ? at : null
       return [{ ...rowOf(device, fact, place, now), ...textColumns(fact), status, sentAt, historical: 1 }]
     })
-    if (rows.length > 0) yield* sql`INSERT INTO messages ${sql.insert(rows)}`
+    if (rows.length === 0) return 0
+    yield* sql`INSERT INTO messages ${sql.insert(rows)}`
+    // what changes them may have come before them; a vote that now can be read is news
+    const votes = yield* changes.apply(deviceId, [], rows.map(({ messageId }) => messageId))
+    if (votes.length > 0) yield* events.append(votes)
     return rows.length
   })
 
   return Effect.fn("Messages.recordHistory")((deviceId: DeviceId, part: HistoryPart) =>
-    record(deviceId, part).pipe(sql.withTransaction, retryConflicts, atBoundary)
+    record(deviceId, part).pipe(events.transaction, retryConflicts, atBoundary)
   )
 })

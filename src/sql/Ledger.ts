@@ -1,8 +1,9 @@
-import type { DateTime } from "effect"
+import { type DateTime, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Inbound } from "../domain/Inbound.ts"
 import type { MessageId, MessageStatus } from "../domain/Message.ts"
 import type { NewEvent } from "../domain/ServiceEvent.ts"
+import { MessageMetadata, MessageSecrets } from "../domain/MessageMetadata.ts"
 import { bytes } from "./Dialect.ts"
 import type { Place } from "./Mention.ts"
 import { moved, statusColumns, statusEvents, type Tracked, type TrackedRow } from "./StatusChange.ts"
@@ -14,7 +15,7 @@ type Told = Extract<Inbound, { readonly _tag: "Message" | "Undecryptable" }>
 interface Entry {
   readonly known: KnownRow | undefined
   readonly outgoing: boolean
-  readonly counted: Omit<Countable, "status" | "sentAt">
+  readonly counted: Omit<Countable, "messageType" | "status" | "sentAt">
   /** it is here for the first time, as far as anyone was told */
   appears: boolean
   unreadable: boolean
@@ -26,7 +27,6 @@ interface Entry {
 
 export interface KnownRow extends TrackedRow {
   readonly senderKey: string
-  readonly messageType: string
 }
 
 interface Owner {
@@ -109,6 +109,7 @@ export const makeLedger = (
     const tracked: Tracked = {
       messageId: fact.messageId,
       chat: place.chat,
+      messageType: fact._tag === "Undecryptable" ? "undecryptable" : fact.messageType,
       status: fromMe ? "sent" : "delivered",
       failure: null,
       sentAt: fromMe ? at : null,
@@ -154,6 +155,11 @@ export const makeLedger = (
       // our own message comes back from the server: so it has gone out
       if (fromMe) move(same, "sent", fact.timestamp)
     },
+    /** A change that we sent comes back from the server. */
+    echoed: (fact: Extract<Inbound, { readonly _tag: "Changed" }>) => {
+      const same = fact.origin.fromMe ? outgoing.get(fact.messageId)?.[0] : undefined
+      if (same !== undefined) move(same, "sent", fact.timestamp)
+    },
     // by id alone: a receipt may come under another address of the same person, and only we choose ids of what we send
     receipt: (fact: Extract<Inbound, { readonly _tag: "Receipt" }>) => {
       for (const messageId of fact.messageIds) {
@@ -168,6 +174,8 @@ export const makeLedger = (
           row === undefined ? [] : [{ ...row, ...text, ...statusColumns(tracked) }]
         ),
         recovered: all.flatMap(({ known, text }) => known === undefined || text === undefined ? [] : [{ id: known.id, text }]),
+        /** whose text has just come */
+        fresh: all.flatMap(({ text, tracked }) => text === undefined ? [] : [tracked.messageId]),
         moves: all.flatMap(({ known, moved, tracked }) => known === undefined || !moved ? [] : [{ ...known, ...tracked }]),
         appeared: all.flatMap(({ appears, counted, tracked }) => appears ? [{ ...tracked, ...counted }] : [])
       }
@@ -195,10 +203,14 @@ export const keyOf = (messageId: MessageId, { chatKey, senderKey }: { readonly c
 
 export const textColumns = (fact: Told) =>
   fact._tag === "Undecryptable"
-    ? { messageType: "undecryptable", content: null, metadata: null, payload: null }
+    ? { messageType: "undecryptable", content: null, metadata: null, secrets: null, payload: null }
     : {
       messageType: fact.messageType,
       content: fact.content,
-      metadata: fact.metadata === null ? null : JSON.stringify(fact.metadata),
+      metadata: fact.metadata === null ? null : encodeMetadata(fact.metadata),
+      secrets: fact.secrets === undefined ? null : encodeSecrets(fact.secrets),
       payload: bytes(fact.payload)
     }
+
+const encodeMetadata = Schema.encodeSync(Schema.parseJson(MessageMetadata))
+const encodeSecrets = Schema.encodeSync(Schema.parseJson(MessageSecrets))

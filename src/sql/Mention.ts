@@ -28,6 +28,11 @@ export const mentioned = (fact: Inbound): ReadonlyArray<ContactFact> => {
     case "Message":
     case "Undecryptable":
       return [peerOf(fact.origin), participantOf(fact.origin)].filter((person) => person !== undefined)
+    case "Changed": {
+      const { author } = fact.target
+      const target = typeof author === "string" ? undefined : author
+      return [peerOf(fact.origin), participantOf(fact.origin), target].filter((person) => person !== undefined)
+    }
     case "Receipt": {
       const { peer } = fact.origin
       return peer?.phone !== undefined && peer.lid !== undefined ? [peer] : []

@@ -1,32 +1,23 @@
 import { SqlClient } from "@effect/sql"
 import { Effect, Option, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
-import { isLidJid, isPhoneJid, type Jid } from "../domain/Jid.ts"
-import { type MessageId, MessageNotFound } from "../domain/Message.ts"
+import { changeTypes, type MessageId, MessageNotFound } from "../domain/Message.ts"
 import { atBoundary } from "./Boundary.ts"
-import { chatKeyOf } from "./ContactRow.ts"
+import { makeChatKey } from "./ChatKey.ts"
 import { makeMessagePosition } from "./MessagePosition.ts"
 import { makeDialect } from "./Dialect.ts"
 import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
 import type { HistoryQuery } from "./Messages.ts"
 
 const mostAtOnce = 200
-const Ids = Schema.Array(Schema.Struct({ id: Schema.Int }))
 const Payloads = Schema.Array(Schema.Struct({ payload: Schema.Uint8ArrayFromSelf }))
 
 export const makeMessageHistory = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
+  const keyOf = yield* makeChatKey
   const select = sql.literal(`SELECT ${messageColumns} FROM ${messagesWithContacts}`)
   const { beside, secondOf } = yield* makeMessagePosition
-
-  const keyOf = Effect.fnUntraced(function*(deviceId: DeviceId, chat: Jid) {
-    if (!isPhoneJid(chat) && !isLidJid(chat)) return chat
-    const column = sql(isLidJid(chat) ? "lid" : "jid")
-    const rows = yield* sql`SELECT id FROM contacts WHERE device_id = ${deviceId} AND ${column} = ${chat}`
-    const [contact] = yield* Schema.decodeUnknown(Ids)(rows)
-    return contact === undefined ? undefined : chatKeyOf(contact.id)
-  })
 
   return {
     history: Effect.fn("Messages.history")(function*(deviceId: DeviceId, query: HistoryQuery) {
@@ -35,6 +26,8 @@ export const makeMessageHistory = Effect.gen(function*() {
       const where = sql.and([
         sql`k.device_id = ${deviceId}`,
         sql`k.chat_key = ${chatKey}`,
+        // what changes a message is seen in that message
+        sql`k.message_type NOT IN ${sql.in(changeTypes)}`,
         ...(query.before === undefined ? [] : [yield* beside(deviceId, "<", query.before)]),
         ...(query.after === undefined ? [] : [yield* beside(deviceId, ">", query.after)]),
         ...(query.from === undefined ? [] : [sql`k.at_second >= ${secondOf(query.from)}`]),

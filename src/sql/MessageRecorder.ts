@@ -7,7 +7,9 @@ import { makeContactUpsert } from "./ContactUpsert.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { EventLog } from "./EventLog.ts"
 import { makeLedger } from "./Ledger.ts"
+import { changeOf, makeOwnChanges } from "./ChangeSources.ts"
 import { mentioned, placeOf } from "./Mention.ts"
+import { makeMessageChanges, type NewChange } from "./MessageChanges.ts"
 import { makeStatusChange } from "./StatusChange.ts"
 import { makeTally } from "./Tally.ts"
 
@@ -21,6 +23,8 @@ export const makeMessageRecorder = Effect.gen(function*() {
   const lock = yield* makeDeviceLock
   const contacts = yield* makeContactUpsert
   const statuses = yield* makeStatusChange
+  const changes = yield* makeMessageChanges
+  const ownChanges = yield* makeOwnChanges
   const tally = yield* makeTally
 
   const recordBatch = Effect.fnUntraced(function*(deviceId: DeviceId, facts: ReadonlyArray<Inbound>) {
@@ -39,13 +43,17 @@ export const makeMessageRecorder = Effect.gen(function*() {
     const ledger = makeLedger(device, known, now)
 
     let next = 0
+    const incoming: Array<NewChange> = []
     for (const [index, fact] of facts.entries()) {
       const own = people.slice(next, next += mentions[index]!.length)
       if (fact._tag === "Receipt") ledger.receipt(fact)
-      else if (fact._tag !== "Internal") ledger.said(fact, placeOf(fact.origin, own, device.phoneNumber))
+      else if (fact._tag === "Changed") {
+        ledger.echoed(fact)
+        incoming.push(changeOf(fact, own, device.phoneNumber))
+      } else if (fact._tag !== "Internal") ledger.said(fact, placeOf(fact.origin, own, device.phoneNumber))
     }
 
-    const { appeared, events: told, inserts, moves, recovered } = ledger.result()
+    const { appeared, events: told, fresh, inserts, moves, recovered } = ledger.result()
     if (inserts.length > 0) yield* sql`INSERT INTO messages ${sql.insert(inserts)}`
     for (const { id, text } of recovered) {
       yield* sql`UPDATE messages SET ${sql.update({ ...text, updatedAt: now })} WHERE id = ${id}`
@@ -55,7 +63,10 @@ export const makeMessageRecorder = Effect.gen(function*() {
     if (device.lastSeen === null || now - device.lastSeen >= lastSeenStep) {
       yield* sql`UPDATE whatsapp_sessions SET last_seen = ${now} WHERE device_id = ${deviceId}`
     }
-    yield* events.append(told)
+    // what we change is changed as soon as it has gone out, however we come to know
+    incoming.push(...(yield* ownChanges(device, moves)))
+    const changed = yield* changes.apply(deviceId, incoming, fresh)
+    yield* events.append([...told, ...changed])
   })
 
   return Effect.fn("Messages.record")(function*(deviceId: DeviceId, facts: ReadonlyArray<Inbound>) {

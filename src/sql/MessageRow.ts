@@ -2,6 +2,8 @@ import { Schema, Struct } from "effect"
 import { DeviceId } from "../domain/DeviceId.ts"
 import { isJid, Jid, phoneJid } from "../domain/Jid.ts"
 import { type ChatRef, Direction, Message, MessageId, MessageStatus, MessageType, SendFailure } from "../domain/Message.ts"
+import { OptionVotes, Reaction } from "../domain/MessageChange.ts"
+import { MessageMetadata } from "../domain/MessageMetadata.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { chatKeyOf } from "./ContactRow.ts"
 
@@ -49,14 +51,19 @@ const MessageRow = Schema.Struct({
   sentAt: time,
   deliveredAt: time,
   readAt: time,
-  metadata: Schema.NullOr(Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
+  metadata: Schema.NullOr(Schema.parseJson(MessageMetadata)),
+  editedAt: time,
+  deletedAt: time,
+  reactions: Schema.NullOr(Schema.parseJson(Schema.Array(Reaction))),
+  votes: Schema.NullOr(Schema.parseJson(Schema.Array(OptionVotes))),
   historical: Schema.transformLiterals([1, true], [0, false]),
   createdAt: Schema.DateTimeUtcFromNumber,
   updatedAt: Schema.DateTimeUtcFromNumber
 })
 
 export const messageColumns = `m.id, m.device_id, m.message_id, m.participant, m.message_type, m.content, m.status,
-  m.failure, m.timestamp, m.sent_at, m.delivered_at, m.read_at, m.metadata, m.historical, m.created_at, m.updated_at, ${chatColumns}`
+  m.failure, m.timestamp, m.sent_at, m.delivered_at, m.read_at, m.metadata, m.historical, m.edited_at, m.deleted_at,
+  m.reactions, m.votes, m.created_at, m.updated_at, ${chatColumns}`
 export const messagesWithContacts = "messages m LEFT JOIN contacts c ON c.id = m.contact_id"
 
 /** Rows with {@link messageColumns} of {@link messagesWithContacts}. */
@@ -66,7 +73,11 @@ export const decodeMessages = Schema.decodeUnknown(
       strict: true,
       decode: (row) =>
         new Message(
-          { ...Struct.omit(row, "chatKey", "contactId", "contactJid", "contactLid", "contactPhone"), chat: chatOf(row) },
+          {
+            ...Struct.omit(row, "chatKey", "contactId", "contactJid", "contactLid", "contactPhone"),
+            chat: chatOf(row),
+            reactions: row.reactions ?? []
+          },
           { disableValidation: true }
         ),
       encode: () => {

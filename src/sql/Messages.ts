@@ -31,7 +31,8 @@ export class Messages extends Context.Tag("whatsapp-service/Messages")<Messages,
   /**
    * Rows, contacts and events for what WhatsApp told a device, in order, in the caller's transaction. A message that is
    * there already changes nothing, except that a text replaces its undecryptable stub. Receipts only move statuses
-   * forward; one for an unknown message is dropped.
+   * forward; one for an unknown message is dropped. What one message changes in another is seen in that one, and waits for
+   * it if it has not come yet.
    */
   readonly record: (deviceId: DeviceId, facts: ReadonlyArray<Inbound>) => Effect.Effect<void, StorageUnavailable>
   /**

@@ -6,6 +6,7 @@ import { autoCreate } from "./DatabaseTarget.ts"
 import initial from "./migrations/0001_initial.ts"
 import accounts from "./migrations/0002_accounts.ts"
 import statistics from "./migrations/0003_statistics.ts"
+import messageKinds from "./migrations/0004_message_kinds.ts"
 import leases from "./migrations/0005_leases.ts"
 import groups from "./migrations/0006_groups.ts"
 
@@ -33,6 +34,7 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0001_initial": initial,
   "0002_accounts": accounts,
   "0003_statistics": statistics,
+  "0004_message_kinds": messageKinds,
   "0005_leases": leases,
   "0006_groups": groups
 }

@@ -2,10 +2,11 @@ import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import type { DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
-import type { IdempotencyConflict, Message, MessageId, SendFailure } from "../domain/Message.ts"
+import type { IdempotencyConflict, Message, MessageId, MessageNotFound, SendFailure } from "../domain/Message.ts"
+import type { MessageNotChangeable } from "../domain/MessageChange.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
-import { makeOutboxIntake } from "./OutboxIntake.ts"
+import { type Accepted, makeOutboxIntake } from "./OutboxIntake.ts"
 import { makeOutboxQueue } from "./OutboxQueue.ts"
 
 /** Interactive sends overtake scheduled ones, which overtake bulk. */
@@ -20,7 +21,10 @@ export interface OutboxRow {
   readonly lid: Jid | null
   readonly groupJid: Jid | null
   readonly messageType: Message["messageType"]
-  readonly content: string
+  /** for people */
+  readonly content: string | null
+  /** what to send, see `StoredContent`; null for a text of before there were other kinds */
+  readonly outgoing: string | null
   /** the protobuf, once it has been made: a later attempt sends the same bytes */
   readonly payload: Uint8Array | null
   readonly attempts: number
@@ -40,19 +44,13 @@ export interface SentRow {
 /** The messages table as the queue of what is to be sent. */
 export class Outbox extends Context.Tag("whatsapp-service/Outbox")<Outbox, {
   /**
-   * Writes a pending message with its id, its contact and its `message.status` event. The same `idempotencyKey` with the same
+   * Writes a pending message with its id, its contact and its `message.status` event; `to` and `text` stand for the request
+   * of a plain text. The same `idempotencyKey` with the same
    * `requestHash` answers with the message of the first call (`replayed`).
    */
-  readonly accept: (input: {
-    readonly deviceId: DeviceId
-    readonly to: PhoneNumber
-    readonly text: string
-    readonly idempotencyKey?: string | undefined
-    readonly requestHash?: string | undefined
-    readonly priority?: number | undefined
-  }) => Effect.Effect<
+  readonly accept: (input: Accepted) => Effect.Effect<
     { readonly message: Message; readonly replayed: boolean },
-    DeviceNotFound | IdempotencyConflict | StorageUnavailable
+    DeviceNotFound | IdempotencyConflict | MessageNotChangeable | MessageNotFound | StorageUnavailable
   >
   /** Rows that may be sent now, in sending order; at most one chat's next row unless earlier ones are settled. */
   readonly due: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageUnavailable>

@@ -3,27 +3,33 @@ import { DateTime, Effect, Either, Option, Schema } from "effect"
 import { randomBytes } from "node:crypto"
 import { DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
-import { IdempotencyConflict, Message, MessageId } from "../domain/Message.ts"
-import type { PhoneNumber } from "../domain/PhoneNumber.ts"
+import { isGroupJid, isLidJid, phoneJid, userOf } from "../domain/Jid.ts"
+import { type ChatRef, IdempotencyConflict, Message, MessageId, MessageNotFound } from "../domain/Message.ts"
+import { MessageMetadata, MessageSecrets } from "../domain/MessageMetadata.ts"
+import { plainText, type SendRequest, storeContent } from "../domain/OutgoingContent.ts"
+import { PhoneNumber } from "../domain/PhoneNumber.ts"
+import type { UserId } from "../domain/User.ts"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
-import { chatKeyOf, refOf } from "./ContactRow.ts"
+import { chatKeyOf, contactColumns, decodeContacts, refOf } from "./ContactRow.ts"
 import { makeContactUpsert } from "./ContactUpsert.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { isDuplicate, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import { numberOf } from "./Mention.ts"
 import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
+import { type Destination, makeOutgoingDraft } from "./OutgoingDraft.ts"
 
-interface Accepted {
+export type Accepted = {
   readonly deviceId: DeviceId
-  readonly to: PhoneNumber
-  readonly text: string
   readonly idempotencyKey?: string | undefined
   readonly requestHash?: string | undefined
   readonly priority?: number | undefined
-}
+} & ({ readonly request: SendRequest } | { readonly to: PhoneNumber; readonly text: string })
 
 const Earlier = Schema.Array(Schema.Struct({ id: Schema.Int, requestHash: Schema.NullOr(Schema.String) }))
 
+const encodeMetadata = Schema.encodeSync(Schema.parseJson(MessageMetadata))
+const encodeSecrets = Schema.encodeSync(Schema.parseJson(MessageSecrets))
 const decodeEarlier = Schema.decodeUnknown(Earlier)
 
 /** Not to be guessed: WhatsApp takes a receipt's id for the message it is about. */
@@ -35,6 +41,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
   const dialect = yield* makeDialect
   const lock = yield* makeDeviceLock
   const contacts = yield* makeContactUpsert
+  const draft = yield* makeOutgoingDraft
 
   /** The message of the first call with this key, if there was one. */
   const replay = Effect.fnUntraced(function*(deviceId: DeviceId, idempotencyKey: string, hash: string | undefined) {
@@ -49,32 +56,68 @@ export const makeOutboxIntake = Effect.gen(function*() {
     return { message: message!, replayed: true }
   })
 
+  const person = Effect.fnUntraced(function*(id: number) {
+    const [contact] = yield* decodeContacts(yield* sql`SELECT ${sql.literal(contactColumns)} FROM contacts WHERE id = ${id}`)
+    return contact
+  })
+
+  const place = Effect.fnUntraced(function*(deviceId: DeviceId, userId: UserId, destination: Destination) {
+    if (destination._tag === "Chat") {
+      const { chatKey, contactId, groupJid, toNumber } = destination
+      const contact = contactId === null ? undefined : yield* person(contactId)
+      const chat: ChatRef = contact === undefined ? { jid: groupJid ?? phoneJid(toNumber ?? ""), lid: null, phone: null } : refOf(contact)
+      return { chat, columns: { chatKey, contactId, groupJid, toNumber } }
+    }
+    const { to } = destination
+    if (isGroupJid(to)) {
+      const chat: ChatRef = { jid: to, lid: null, phone: null }
+      return { chat, columns: { chatKey: to, contactId: null, groupJid: to, toNumber: to } }
+    }
+    const fact = isLidJid(to) ? { lid: to } : { phone: PhoneNumber.make(userOf(to)) }
+    const [contact] = yield* contacts.upsertLocked(deviceId, userId, [fact])
+    const columns = { chatKey: chatKeyOf(contact!.id), contactId: contact!.id, groupJid: null, toNumber: numberOf(contact!) }
+    return { chat: refOf(contact!), columns }
+  })
+
   const accept = Effect.fnUntraced(function*(input: Accepted) {
     const { deviceId, idempotencyKey } = input
     const found = yield* lock.byId(deviceId)
     if (Option.isNone(found) || found.value.wanted === "deleted") return yield* new DeviceNotFound({ deviceId })
     const device = found.value
-    const [contact] = yield* contacts.upsertLocked(deviceId, device.userId, [{ phone: input.to }])
+    const request = "request" in input ? input.request : plainText(phoneJid(input.to), input.text)
+    const drafted = yield* Effect.either(draft(device, request))
+    if (Either.isLeft(drafted)) {
+      // what the first call named may be gone or too old by now: the repetition is still answered with it
+      const replayed = idempotencyKey === undefined ? undefined : yield* replay(deviceId, idempotencyKey, input.requestHash)
+      return replayed ?? (yield* drafted.left)
+    }
+    const { content, destination, messageType, metadata, onlyIn, outgoing, secrets } = drafted.right
+    const { chat, columns } = yield* place(deviceId, device.userId, destination)
+    if (onlyIn !== undefined && onlyIn !== columns.chatKey) {
+      return yield* new MessageNotFound({ messageId: request._tag === "New" ? request.quoted ?? "" : "" })
+    }
     const now = yield* DateTime.now
     const at = now.epochMillis
     const written = {
       deviceId,
       messageId: yield* newMessageId,
       fromNumber: device.phoneNumber,
-      toNumber: input.to,
-      messageType: "text",
-      content: input.text,
+      toNumber: columns.toNumber,
+      messageType,
+      content,
       direction: "outgoing",
       status: "pending"
     } as const
     // the key's uniqueness is the database's to see: most calls are no repetitions, and need no look beforehand
     const inserted = yield* dialect.insert("messages", {
       ...written,
+      ...columns,
       userId: device.userId,
       sessionId: device.id,
-      chatKey: chatKeyOf(contact!.id),
       senderKey: "me",
-      contactId: contact!.id,
+      outgoing: storeContent(outgoing),
+      metadata: metadata === null ? null : encodeMetadata(metadata),
+      secrets: secrets === null ? null : encodeSecrets(secrets),
       timestamp: at,
       idempotencyKey: idempotencyKey ?? null,
       requestHash: input.requestHash ?? null,
@@ -94,18 +137,18 @@ export const makeOutboxIntake = Effect.gen(function*() {
     const message = new Message({
       ...written,
       id: inserted.right,
-      chat: refOf(contact!),
+      chat,
       participant: null,
       failure: null,
       timestamp: now,
       sentAt: null,
       deliveredAt: null,
       readAt: null,
-      metadata: null,
+      metadata,
       createdAt: now,
       updatedAt: now
     }, { disableValidation: true })
-    const { chat, messageId, status } = message
+    const { messageId, status } = message
     yield* events.append([
       { type: "message.status", deviceId, data: { messageId, chat, status, failure: null, timestamp: now } }
     ])

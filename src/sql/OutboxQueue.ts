@@ -9,6 +9,8 @@ import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { bytes, fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import { makeOwnChanges } from "./ChangeSources.ts"
+import { makeMessageChanges } from "./MessageChanges.ts"
 import type { Claim, OutboxRow, SentRow } from "./Outbox.ts"
 import { makeStatusChange, moved, statusEvents } from "./StatusChange.ts"
 
@@ -20,7 +22,8 @@ const Rows = Schema.Array(Schema.Struct({
   lid: Schema.NullOr(Jid),
   groupJid: Schema.NullOr(Jid),
   messageType: MessageType,
-  content: Schema.String,
+  content: Schema.NullOr(Schema.String),
+  outgoing: Schema.NullOr(Schema.String),
   payload: Schema.NullOr(Schema.Uint8ArrayFromSelf),
   attempts: Schema.Int,
   createdAt: Schema.DateTimeUtcFromNumber
@@ -40,6 +43,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
   const dialect = yield* makeDialect
   const lock = yield* makeDeviceLock
   const statuses = yield* makeStatusChange
+  const changes = yield* makeMessageChanges
+  const ownChanges = yield* makeOwnChanges
 
   /**
    * Waiting rows that nothing in their chat comes before: neither an earlier one of the same or higher priority, even if that
@@ -55,7 +60,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
     )`
 
   const settle = Effect.fnUntraced(function*(deviceId: DeviceId, outcomes: ReadonlyArray<Outcome>) {
-    if (Option.isNone(yield* lock.byId(deviceId))) return
+    const device = yield* lock.byId(deviceId)
+    if (Option.isNone(device)) return
     const found = yield* statuses.find([sql.in("m.id", outcomes.map(({ row }) => row.id))])
     const known = new Map(found.map((message) => [message.id, message]))
     const steps = outcomes.flatMap(({ at, failure, row, status }) => {
@@ -66,15 +72,19 @@ export const makeOutboxQueue = Effect.gen(function*() {
       return [{ next, at }]
     })
     if (steps.length === 0) return
-    yield* statuses.save(deviceId, steps.map(({ next }) => next))
-    yield* events.append(steps.flatMap(({ at, next }) => statusEvents(deviceId, next, at)))
+    const rows = steps.map(({ next }) => next)
+    yield* statuses.save(deviceId, rows)
+    const { phoneNumber } = device.value
+    const own = yield* ownChanges({ deviceId, phoneNumber }, rows)
+    const changed = own.length === 0 ? [] : yield* changes.apply(deviceId, own, [])
+    yield* events.append([...steps.flatMap(({ at, next }) => statusEvents(deviceId, next, at)), ...changed])
   })
 
   return {
     due: Effect.fn("Outbox.due")(function*(deviceId: DeviceId, limit: number) {
       const now = yield* Clock.currentTimeMillis
       const rows = yield* sql`SELECT m.id, m.message_id, m.chat_key, c.phone_number AS phone, c.lid, m.group_jid,
-          m.message_type, m.content, m.payload, m.attempts, m.created_at
+          m.message_type, m.content, m.outgoing, m.payload, m.attempts, m.created_at
         FROM messages m ${dialect.through("messages_due")} LEFT JOIN contacts c ON c.id = m.contact_id
         WHERE ${heads(deviceId, now)} ORDER BY m.priority, m.send_at, m.id ${dialect.limit(limit)}`
       return yield* Schema.decodeUnknown(Rows)(rows)

@@ -10,6 +10,7 @@ import { type Countable, makeTally } from "./Tally.ts"
 export interface Tracked {
   readonly messageId: MessageId
   readonly chat: ChatRef
+  readonly messageType: string
   readonly status: MessageStatus
   readonly failure: SendFailure | null
   readonly sentAt: number | null

@@ -1,7 +1,7 @@
 import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
-import type { Direction, MessageStatus } from "../domain/Message.ts"
+import { type Direction, isChangeType, type MessageStatus } from "../domain/Message.ts"
 import { makeDialect } from "./Dialect.ts"
 
 /** In every time zone a day begins with a quarter of an hour; milliseconds. */
@@ -13,6 +13,7 @@ export const always = -1
 export interface Countable {
   readonly chatKey: string
   readonly direction: Direction
+  readonly messageType: string
   readonly status: MessageStatus
   /** milliseconds */
   readonly timestamp: number
@@ -29,10 +30,11 @@ interface Count {
 
 /**
  * What a message counts as, by its state alone: an incoming one when it was written, an outgoing one when WhatsApp took it, or
- * as failed when it was accepted. So a change of state is counted by taking back the old one.
+ * as failed when it was accepted. So a change of state is counted by taking back the old one. What changes another message is none
+ * by itself.
  */
 const counts = (message: Countable | undefined, by: 1 | -1): ReadonlyArray<Count> => {
-  if (message === undefined || message.historical) return []
+  if (message === undefined || message.historical || isChangeType(message.messageType)) return []
   const { chatKey, direction, sentAt, status, timestamp } = message
   if (direction === "incoming") return [{ chatKey, at: timestamp, of: "incoming", by }]
   if (sentAt !== null) return [{ chatKey, at: sentAt, of: "outgoing", by }]

@@ -133,6 +133,8 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
   const connection: Connection = {
     events,
     send: () => new SendNotAttempted({ reason: "offline", cause }),
+    showState: () => unanswered("chatstate"),
+    markRead: () => unanswered("read"),
     lookup: () => unanswered("lookup"),
     profilePicture: () => unanswered("profile-picture"),
     about: () => unanswered("about"),

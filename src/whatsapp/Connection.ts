@@ -1,4 +1,5 @@
 import { type DateTime, type Duration, Data, type Effect, type Option, type Queue, type Redacted, Schema } from "effect"
+import type { ChatState } from "../domain/ChatState.ts"
 import type { About, ContactFact, PictureSize } from "../domain/Contact.ts"
 import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
@@ -91,6 +92,13 @@ export interface Connection {
    * before the bytes leave; calling again with the same id is what makes a retry harmless.
    */
   readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
+  /** Shows the other end of a chat what we are about to do. It is not acknowledged. */
+  readonly showState: (chat: Jid, state: ChatState) => Effect.Effect<void, QueryFailed>
+  /**
+   * Tells the writers of these messages that they have been read, or only our own devices where the account's privacy
+   * settings say so. `participant` is who wrote them, in a group. It is not acknowledged.
+   */
+  readonly markRead: (chat: Jid, participant: Jid | null, ids: ReadonlyArray<MessageId>) => Effect.Effect<void, QueryFailed>
   /** Which of these numbers are on WhatsApp, with both ids; at most 50 at a time. Absent ones are missing in the answer. */
   readonly lookup: (phones: ReadonlyArray<PhoneNumber>) => Effect.Effect<ReadonlyArray<ContactFact>, QueryFailed>
   /** Where to get a picture from, for some days; none if there is none or it is not for us to see. */

@@ -6,7 +6,7 @@ import { bareJid, isGroupJid, isJid, isLidJid, isPhoneJid, type Jid, userOf } fr
 import { MessageId } from "../domain/Message.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { JournalRecord } from "./JournalRecord.ts"
-import { classify } from "./MessageContent.ts"
+import { type ChangingContent, classify } from "./MessageContent.ts"
 
 type Attrs = JournalRecord["attrs"]
 type Me = JournalRecord["me"]
@@ -41,6 +41,10 @@ export const factsOf = (record: JournalRecord): ReadonlyArray<Inbound> => {
     const resent = resentMessages(message, me)
     return resent.length > 0 ? resent : [Inbound.Internal({ kind: content.internal })]
   }
+  if ("change" in content) {
+    const changed = changeFact(record, content, originOf(attrs, me, message.deviceSentMessage?.destinationJid ?? undefined))
+    return [changed ?? Inbound.Internal({ kind: content.change._tag })]
+  }
   return [
     Inbound.Message({
       origin: originOf(attrs, me, message.deviceSentMessage?.destinationJid ?? undefined),
@@ -52,6 +56,38 @@ export const factsOf = (record: JournalRecord): ReadonlyArray<Inbound> => {
     })
   ]
 }
+
+/** None for what nobody may change, or we do not keep: other people's messages, and the status list. */
+const changeFact = ({ attrs, me }: JournalRecord, { at, change, key }: ChangingContent, origin: Origin): Inbound | undefined => {
+  if (!isMessageId(key.id) || key.remoteJid?.endsWith("@broadcast")) return undefined
+  // the key is written from the point of view of who makes the change
+  const member = isGroupJid(origin.chat) ? personOf(key.participant ?? undefined) : undefined
+  const own = key.fromMe === true
+  const author = own
+    ? (origin.fromMe ? "me" : origin.participant ?? "peer")
+    : isGroupJid(origin.chat)
+    ? (isMe(key.participant ?? undefined, me) ? "me" : member)
+    : origin.fromMe
+    ? "peer"
+    : "me"
+  if (author === undefined) return undefined
+  // an administrator of a group may delete other people's messages; WhatsApp's server sees to it that he is one
+  const mayChange = own || change._tag === "Reaction" || change._tag === "Vote" ||
+    (change._tag === "Delete" && isGroupJid(origin.chat))
+  if (!mayChange) return undefined
+  const timestamp = secondsOf(attrs["t"])
+  return Inbound.Changed({
+    origin,
+    messageId: messageId(attrs["id"] ?? ""),
+    target: { messageId: key.id, author },
+    change,
+    // a clock that is a day ahead would make this change the last word for as long
+    at: at === undefined || at > timestamp.epochMillis + dayMillis ? timestamp : DateTime.unsafeMake(at),
+    timestamp,
+    me: [me.id, me.lid].flatMap((address) => address === null || address === "" ? [] : [plainJid(address)])
+  })
+}
+const dayMillis = 86_400_000
 
 /** Both ids of a person from an address and its counterpart; devices and hosted servers make no other person. */
 export const personOf = (address: string | undefined, other?: string | undefined, pushName?: string | undefined): ContactFact | undefined => {
@@ -155,7 +191,7 @@ const resentMessages = (message: proto.Message, me: Me): ReadonlyArray<Inbound> 
 export const webMessageFact = (info: proto.IWebMessageInfo, me: Me): Extract<Inbound, { _tag: "Message" }> | undefined => {
   const content = info.message ? classify(info.message) : undefined
   const { fromMe, id, participant, remoteJid } = info.key ?? {}
-  if (content === undefined || "internal" in content || !info.message || !isMessageId(id) || !remoteJid) return undefined
+  if (content === undefined || !("content" in content) || !info.message || !isMessageId(id) || !remoteJid) return undefined
   const chat = plainJid(remoteJid)
   if (!isJid(chat) || chat.endsWith("@broadcast")) return undefined
   const group = isGroupJid(chat)

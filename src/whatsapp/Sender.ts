@@ -5,6 +5,7 @@ import type { MessageId } from "../domain/Message.ts"
 import { ClosedBecause } from "./CloseReason.ts"
 import type { SocketGuards } from "./SocketGuards.ts"
 import { type Ack, SendNotAttempted, SendRefused, type SendError, SendUnacknowledged } from "./Connection.ts"
+import { stanzaOf } from "./StanzaMarks.ts"
 import type { Ticket } from "./WriteGate.ts"
 
 /** After it Baileys gives a question up and goes on as if it had been answered with nothing: we must be earlier. */
@@ -62,15 +63,16 @@ export const makeSender = (options: {
   })
 
   const relay = (to: Jid, messageId: MessageId, message: proto.IMessage, ticket: Ticket) => {
+    const { attributes, nodes } = stanzaOf(to, message)
     // read just before the stanza is sent, and after all questions that precede it: the next frame is the message
-    const lastMoment = {
-      get length() {
-        guards.gate.mark(ticket)
-        return 0
+    const lastMoment = new Proxy(nodes, {
+      get: (target, property) => {
+        if (property === "length") guards.gate.mark(ticket)
+        return Reflect.get(target, property)
       }
-    }
+    })
     return Effect.tryPromise({
-      try: () => sock.relayMessage(to, message, { messageId, additionalNodes: lastMoment as unknown as Array<BinaryNode> }),
+      try: () => sock.relayMessage(to, message, { messageId, additionalAttributes: attributes, additionalNodes: lastMoment }),
       catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
     })
   }

@@ -1,7 +1,9 @@
-import { type AuthenticationCreds, type BinaryNode, USyncQuery, USyncUser } from "@whiskeysockets/baileys"
+import { type AuthenticationCreds, type BinaryNode, USyncQuery, USyncUser, type WAMessageKey } from "@whiskeysockets/baileys"
 import { Array, Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
+import type { ChatState } from "../domain/ChatState.ts"
 import type { ContactFact } from "../domain/Contact.ts"
-import { userOf } from "../domain/Jid.ts"
+import { type Jid, userOf } from "../domain/Jid.ts"
+import type { MessageId } from "../domain/Message.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { identityOf, isPaired, makeBaileysSocket } from "./BaileysSocket.ts"
 import { BoundedCache } from "./BoundedCache.ts"
@@ -194,6 +196,18 @@ export const connect = Effect.fnUntraced(function*(parts: {
     return found.flatMap(({ id, lid }) => personOf(id, typeof lid === "string" ? lid : undefined) ?? [])
   })
 
+  const whileOpen = <A>(query: string, run: () => Promise<A>) =>
+    Effect.suspend(() =>
+      phase === "open" ? ask(query, run) : new QueryFailed({ query, cause: new Error("The device is not connected") })
+    )
+  const showState = Effect.fn("WhatsApp.showState")((chat: Jid, state: ChatState) =>
+    Effect.asVoid(whileOpen("chatstate", () => sock.sendPresenceUpdate(state, chat)))
+  )
+  const markRead = Effect.fn("WhatsApp.markRead")((chat: Jid, participant: Jid | null, ids: ReadonlyArray<MessageId>) => {
+    const keys = ids.map((id) => ({ remoteJid: chat, id, fromMe: false, participant: participant ?? undefined }))
+    return Effect.asVoid(whileOpen("read", () => sock.readMessages(keys as Array<WAMessageKey>)))
+  })
+
   const requestPairingCode = Effect.fn("WhatsApp.requestPairingCode")(function*(phone: PhoneNumber) {
     if (isPaired(creds)) {
       return yield* new QueryFailed({ query: "pairing-code", cause: new Error("The device is paired already") })
@@ -236,6 +250,8 @@ export const connect = Effect.fnUntraced(function*(parts: {
   const connection: Connection = {
     events: outlet.events,
     send: sender.send,
+    showState,
+    markRead,
     lookup,
     ...makePersonQueries(sock, ask),
     ...makeHistoryDownload(parts.egress, me),

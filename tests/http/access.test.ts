@@ -44,6 +44,13 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`POST ${api}/devices`]: { deviceName: "Kasir" },
   [`POST ${api}/devices/:deviceId/pairing-code`]: { phone: "6281234567890" },
   [`POST ${api}/devices/:deviceId/send-message`]: text,
+  [`POST ${api}/devices/:deviceId/send-location`]: { phone: "6281234567890", latitude: 0, longitude: 0 },
+  [`POST ${api}/devices/:deviceId/send-contact`]: { phone: "6281234567890", contacts: [{ name: "Ani", phone: "6281234567891" }] },
+  [`POST ${api}/devices/:deviceId/send-poll`]: { phone: "6281234567890", name: "?", options: ["a", "b"] },
+  [`POST ${api}/devices/:deviceId/send-reaction`]: { messageId: "3EB0AA", emoji: null },
+  [`PUT ${api}/devices/:deviceId/messages/:messageId`]: { message: "halo" },
+  [`POST ${api}/devices/:deviceId/messages/:messageId/forward`]: { phone: "6281234567890" },
+  [`POST ${api}/devices/:deviceId/chats/:jid/typing`]: {},
   "POST /api/whatsapp/send-message": text
 }
 
@@ -98,7 +105,7 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
       const { bound, device, keys, otherDevice, people, victim } = yield* cast
       const key = `${method} ${path}`
       const rule = access[key]!
-      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001" }
+      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001", messageId: "3EB0AA" }
       const url = (given: Readonly<Record<string, string>> = {}) =>
         path.replaceAll(/:(\w+)/g, (_, name: string) => {
           const value = { ...samples, ...given }[name]

@@ -1,12 +1,15 @@
 import { SqlClient } from "@effect/sql"
 import { it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { DateTime, Effect, Layer, Schema, TestClock } from "effect"
 import { expect } from "vitest"
-import { Day, TimeZone } from "../../src/domain/Calendar.ts"
+import { Day, dayOf, TimeZone } from "../../src/domain/Calendar.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import type { HistoryMessage } from "../../src/domain/History.ts"
-import type { Origin } from "../../src/domain/Inbound.ts"
+import { Inbound, type Origin } from "../../src/domain/Inbound.ts"
 import { Jid, phoneJid } from "../../src/domain/Jid.ts"
+import { MessageId } from "../../src/domain/Message.ts"
+import { plainText, SendRequest } from "../../src/domain/OutgoingContent.ts"
+import { AdminLists } from "../../src/sql/AdminLists.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { DailyChats } from "../../src/sql/DailyChats.ts"
 import { type HistoryQuery, Messages } from "../../src/sql/Messages.ts"
@@ -36,7 +39,7 @@ const remember = (deviceId: DeviceId, ...messages: ReadonlyArray<HistoryMessage>
 const many = (fromMe: boolean, count: number, second: number, name: string) =>
   Array.from({ length: count }, (_, index) => text(direct({ phone: budi }, fromMe), `${name}${index}`, "x", second * 1000))
 
-const readers = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
+const readers = Layer.mergeAll(AdminLists.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
 describeDatabases("History", (database) => {
   it.layer(Layer.provideMerge(Layer.fresh(readers), world(database)))((it) => {
@@ -199,6 +202,68 @@ describeDatabases("History", (database) => {
         expect(yield* find("pesanan", { before: newest!.id })).toEqual(["pesanan baru", "Terima kasih, pesanan #1042 sudah DITERIMA!"])
         yield* messages.record(deviceId, [text(origin, "A4", "recovered words")])
         expect(yield* find("recovered")).toEqual(["recovered words"])
+      }))
+
+    it.effect("what changes messages is in no list, no figure and no search; these follow what it changes", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const messages = yield* Messages
+        const outbox = yield* Outbox
+        const chats = yield* DailyChats
+        const lists = yield* AdminLists
+        const statistics = yield* Statistics
+        const search = yield* MessageSearch
+        yield* TestClock.adjust("20 days")
+        const now = DateTime.toEpochMillis(yield* DateTime.now)
+        const today = { day: dayOf(utc, now), timeZone: utc }
+        const find = (word: string) => Effect.map(search.find(deviceId, { words: wordsOf(word), limit: 9 }), (rows) => rows.map(({ content }) => content))
+        const send = (request: SendRequest, status: "sent" | "failed" = "sent") =>
+          Effect.gen(function*() {
+            const { message } = yield* outbox.accept({ deviceId, request })
+            const [row] = yield* outbox.due(deviceId, 1)
+            yield* status === "sent"
+              ? outbox.sent(deviceId, [{ row: row!, at: time(now) }])
+              : outbox.failed(deviceId, row!, { code: "RATE_LIMITED", text: "", whatsapp: 429 })
+            return message.messageId
+          })
+        const mine = yield* send(plainText(phoneJid(ani), "harga lama"))
+        const other = yield* send(plainText(phoneJid(ani), "salah kirim"))
+        yield* messages.record(deviceId, [
+          text(direct({ phone: ani }), "A1", "terima kasih", now + 1000), text(direct({ phone: budi }), "B1", "kemarin", now - 3 * 86_400_000)
+        ])
+        const figures = statistics.period(deviceId, { from: today.day, to: today.day, timeZone: utc })
+        const before = yield* figures
+        expect(before).toMatchObject({ incomingMessages: 1, outgoingMessages: 2, failedMessages: 0, activeChats: 1 })
+
+        yield* send(SendRequest.Edit({ target: mine, text: "harga baru", mentions: [] }))
+        yield* send(SendRequest.Delete({ target: other }))
+        yield* send(SendRequest.Reaction({ target: MessageId.make("A1"), emoji: "👍" }))
+        // its chat has nothing else on this day
+        yield* send(SendRequest.Reaction({ target: MessageId.make("B1"), emoji: "👍" }))
+        yield* send(SendRequest.Reaction({ target: MessageId.make("A1"), emoji: "❤️" }), "failed")
+        yield* messages.record(deviceId, [
+          Inbound.Changed({
+            origin: direct({ phone: ani }), messageId: MessageId.make("E1"), target: { messageId: MessageId.make("A1"), author: "peer" },
+            change: { _tag: "Edit", text: "sama sama", mentions: [] }, at: time(now + 2000), timestamp: time(now + 2000), me: []
+          })
+        ])
+
+        expect(yield* figures).toEqual(before)
+        expect(yield* chats.totals(deviceId, today)).toEqual({ totalChats: 1, incomingMessages: 1, outgoingMessages: 2 })
+        const [chat, ...rest] = yield* chats.list(deviceId, { ...today, limit: 9 })
+        expect(rest).toEqual([])
+        // a reaction is no answer: what came stays unread
+        expect(chat).toMatchObject({ lastMessage: { content: "sama sama" }, incomingMessages: 1, outgoingMessages: 2, unreadCount: 1 })
+        expect(yield* contents(deviceId, { type: "edit" })).toEqual([])
+        const all = yield* lists.messages({ deviceId, offset: 0, limit: 20 })
+        expect(all.rows).toHaveLength(9)
+        expect((yield* lists.messages({ deviceId, offset: 0, limit: 20, shownOnly: true })).rows.map(({ message }) => message.messageType))
+          .toEqual(["text", "text", "text", "text"])
+
+        expect(yield* find("baru")).toEqual(["harga baru"])
+        expect(yield* find("harga")).toEqual(["harga baru"])
+        expect(yield* find("sama")).toEqual(["sama sama"])
+        for (const gone of ["lama", "salah", "kirim", "terima", "kasih"]) expect(yield* find(gone), gone).toEqual([])
       }))
 
     it.effect("nothing that is looked for is a query language", () =>

@@ -213,9 +213,10 @@ describeDatabases("Messages", (database) => {
         const deviceId = yield* makeDevice
         const messages = yield* Messages
         const outbox = yield* Outbox
-        const fact = { ...text(direct({ phone: ani }, true), "P1", "x"), metadata: { snake_case: { nested_key: 1 } } }
+        const metadata = { expiresIn: 60, contacts: [{ name: "snake_case", vcard: "nested_key" }] }
+        const fact = { ...text(direct({ phone: ani }, true), "P1", "x"), metadata }
         yield* messages.record(deviceId, [fact, text(direct({ phone: ani }), "I1", "x")])
-        expect((yield* messages.get(deviceId, MessageId.make("P1"))).metadata).toEqual({ snake_case: { nested_key: 1 } })
+        expect((yield* messages.get(deviceId, MessageId.make("P1"))).metadata).toEqual(metadata)
         expect(yield* messages.payload(deviceId, MessageId.make("I1"))).toEqual(Option.none())
         const { message } = yield* outbox.accept({ deviceId, to: ani, text: "x" })
         expect(yield* messages.payload(deviceId, message.messageId)).toEqual(Option.none())

@@ -8,6 +8,7 @@ import { Jid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
 import { UserId } from "../../src/domain/User.ts"
+import { ChatReading } from "../../src/sql/ChatReading.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
@@ -15,7 +16,7 @@ import { Messages } from "../../src/sql/Messages.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
 import type { TestDatabase } from "../support/databases.ts"
 
-export const repositoriesLayer = Layer.mergeAll(Devices.layer, Contacts.layer, Messages.layer, Outbox.layer).pipe(
+export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Messages.layer, Outbox.layer).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provide(Cipher.layer([Redacted.make("a key that is long enough for tests")]))
 )

@@ -11,7 +11,9 @@ export interface FakeSocket {
   readonly options: OpenOptions
   readonly emit: (event: SocketEvent) => Effect.Effect<void>
   readonly close: (reason: Partial<CloseReason> & Pick<CloseReason, "action">) => Effect.Effect<void>
-  readonly sent: Array<{ readonly to: string; readonly messageId: MessageId }>
+  readonly sent: Array<{ readonly to: string; readonly messageId: MessageId; readonly content: Uint8Array }>
+  /** what chats were told without a message */
+  readonly told: Array<readonly [chat: string, what: string | ReadonlyArray<string>]>
   readonly isOpen: () => boolean
   loggedOut: boolean
 }
@@ -58,6 +60,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         const socket: FakeSocket = {
           options,
           sent: [],
+          told: [],
           loggedOut: false,
           isOpen: () => isOpen,
           emit: (event) => Queue.offer(events, event),
@@ -71,13 +74,15 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
           Effect.suspend(() => fake.alive ? effect : new QueryFailed({ query: name, cause: new Error("no answer") }))
         const connection: Connection = {
           events,
-          send: (to, messageId) =>
+          showState: (chat, state) => query("chatstate", Effect.sync(() => void socket.told.push([chat, state]))),
+          markRead: (chat, _, ids) => query("read", Effect.sync(() => void socket.told.push([chat, ids]))),
+          send: (to, messageId, content) =>
             Effect.suspend((): Effect.Effect<Ack, SendError> => {
               // a send begins with a question too
               if (!fake.alive) return new SendNotAttempted({ reason: "lookup_failed", cause: new Error("no answer") })
               const attempt = (attempts.get(messageId) ?? 0) + 1
               attempts.set(messageId, attempt)
-              socket.sent.push({ to, messageId })
+              socket.sent.push({ to, messageId, content })
               return fake.answer(messageId, attempt)
             }),
           lookup: (phones) =>

@@ -14,6 +14,7 @@ import { LoginGate } from "../../src/actors/LoginGate.ts"
 import { OutboxPump } from "../../src/actors/OutboxPump.ts"
 import { Projector } from "../../src/actors/Projector.ts"
 import { Signals } from "../../src/actors/Signals.ts"
+import { ChatReading } from "../../src/sql/ChatReading.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
@@ -29,7 +30,7 @@ import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
 const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const storage = (outbox: typeof Outbox.layer) =>
-  Layer.mergeAll(Contacts.layer, Devices.layer, Groups.layer, Messages.layer, outbox).pipe(
+  Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, outbox).pipe(
     Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
     Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
   )

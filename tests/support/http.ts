@@ -6,8 +6,10 @@ import { Sending } from "../../src/actors/Sending.ts"
 import { Cipher } from "../../src/domain/Cipher.ts"
 import { DeviceAlreadyPaired, type DeviceBusy, DeviceNotConnected } from "../../src/domain/Device.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
-import { phoneJid } from "../../src/domain/Jid.ts"
+import { phoneJid, userOf } from "../../src/domain/Jid.ts"
 import { IdempotencyConflict, Message, type MessageId, MessageNotFound } from "../../src/domain/Message.ts"
+import { MessageNotChangeable } from "../../src/domain/MessageChange.ts"
+import type { SendRequest } from "../../src/domain/OutgoingContent.ts"
 import type { StorageUnavailable } from "../../src/domain/Storage.ts"
 import type { Role, User } from "../../src/domain/User.ts"
 import { AuthSecrets } from "../../src/http/auth/AuthSecrets.ts"
@@ -31,6 +33,7 @@ import * as Migrations from "../../src/sql/Migrations.ts"
 export class Stage extends Context.Tag("tests/Stage")<Stage, {
   readonly history: Ref.Ref<ReadonlyArray<Message>>
   readonly sent: Ref.Ref<ReadonlyArray<{ readonly to: string; readonly until: string; readonly millis: number }>>
+  readonly requests: Ref.Ref<ReadonlyArray<SendRequest>>
   /** takes the next call of an actor or of sending in place of what it would do */
   readonly trouble: Ref.Ref<Option.Option<Cause.Cause<StorageUnavailable | DeviceBusy>>>
 }>() {
@@ -39,6 +42,7 @@ export class Stage extends Context.Tag("tests/Stage")<Stage, {
     Effect.all({
       history: Ref.make<ReadonlyArray<Message>>([]),
       sent: Ref.make<ReadonlyArray<{ readonly to: string; readonly until: string; readonly millis: number }>>([]),
+      requests: Ref.make<ReadonlyArray<SendRequest>>([]),
       trouble: Ref.make(Option.none<Cause.Cause<StorageUnavailable | DeviceBusy>>())
     })
   )
@@ -87,27 +91,38 @@ const fakeActors = Layer.effect(
           if (phone.endsWith("99")) return yield* new DeviceAlreadyPaired({ deviceId })
           if (phone.endsWith("98")) return yield* new PairingFailed({ deviceId, reason: "rate-overlimit" })
           return { pairingCode: "ABCD1234", expiresAt: DateTime.add(yield* DateTime.now, { seconds: 180 }) }
-        })
+        }),
+      showState: (deviceId) => new DeviceNotConnected({ deviceId }),
+      markRead: () => Effect.succeed(3)
     })
   })
 )
 
-/** Numbers that end in 404 are not on WhatsApp, those that end in 00 stay pending; the others are sent. */
+/** Numbers that end in 404 are not on WhatsApp, those that end in 00 stay pending; the others are sent. Messages are too old, or `missing…`. */
 const fakeSending = Layer.effect(
   Sending,
   Effect.gen(function*() {
     const devices = yield* Devices
-    const { sent, trouble } = yield* Stage
+    const { requests, sent, trouble } = yield* Stage
     const accepted = new Map<string, { readonly message: Message; readonly hash: string | undefined }>()
     let count = 0
     return Sending.of({
-      sendText: ({ deviceId, idempotencyKey, requestHash, text, to, wait }) =>
+      send: ({ deviceId, idempotencyKey, request, requestHash, wait }) =>
         Effect.gen(function*() {
           yield* Effect.flatMap(Ref.getAndSet(trouble, Option.none()), Option.match({
             onNone: () => Effect.void,
             onSome: (cause) => Effect.failCause(cause as Cause.Cause<StorageUnavailable>)
           }))
           yield* devices.get(deviceId)
+          yield* Ref.update(requests, (all) => [...all, request])
+          if (request._tag !== "New") {
+            const messageId = request._tag === "Forward" ? request.source : request.target
+            return yield* messageId.startsWith("missing")
+              ? new MessageNotFound({ messageId })
+              : new MessageNotChangeable({ messageId, reason: "too_old" })
+          }
+          const to = userOf(request.to)
+          const text = request.content._tag === "Text" ? request.content.text : request.content._tag
           const known = idempotencyKey === undefined ? undefined : accepted.get(idempotencyKey)
           if (known !== undefined) {
             if (known.hash !== requestHash) return yield* new IdempotencyConflict({ idempotencyKey: idempotencyKey! })

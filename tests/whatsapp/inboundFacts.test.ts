@@ -116,6 +116,58 @@ describe("where a message belongs", () => {
   })
 })
 
+const now = 1_700_000_000_000
+const react = (key: proto.IMessageKey): proto.IMessage => ({ reactionMessage: { text: "👍", key: { id: "T1", ...key } } })
+
+describe("whose message is changed", () => {
+  const { MESSAGE_EDIT, REVOKE } = proto.Message.ProtocolMessage.Type
+  const fromBudi = { from: "6281200000001:5@s.whatsapp.net", sender_lid: "200@lid" }
+  const fromPhone = { from: "6281234567890@s.whatsapp.net", recipient: "6281200000001@s.whatsapp.net" }
+  const inGroup = { from: "123-456@g.us", participant: "200:1@lid", participant_pn: "6281200000001@s.whatsapp.net" }
+  const revoke = (key: proto.IMessageKey): proto.IMessage => ({ protocolMessage: { type: REVOKE, key: { id: "T1", ...key } } })
+  const edit = (key: proto.IMessageKey): proto.IMessage => ({
+    protocolMessage: { type: MESSAGE_EDIT, key: { id: "T1", ...key }, editedMessage: { conversation: "x" } }
+  })
+  const changes: ReadonlyArray<readonly [string, Record<string, string>, proto.IMessage, unknown]> = [
+    ["theirs, by themselves", fromBudi, edit({ fromMe: true }), "peer"],
+    ["ours, on our phone", fromPhone, revoke({ fromMe: true }), "me"],
+    ["theirs gets a reaction of ours", fromPhone, react({ fromMe: false }), "peer"],
+    ["ours gets a reaction of theirs", fromBudi, react({ fromMe: false }), "me"],
+    ["their own in a group", inGroup, edit({ fromMe: true }), budi],
+    ["ours in a group gets a reaction", inGroup, react({ fromMe: false, participant: "100:2@lid" }), "me"],
+    ["another member's in a group gets a reaction", inGroup, react({ fromMe: false, participant: "300@lid" }), { lid: "300@lid" }],
+    ["an administrator deletes in a group", inGroup, revoke({ fromMe: false, participant: "300@lid" }), { lid: "300@lid" }]
+  ]
+  it.each(changes)("%s", (_, attrs, message, author) => {
+    expect(only(record(attrs, message))).toMatchObject({ _tag: "Changed", messageId: "M1", target: { messageId: "T1", author } })
+  })
+
+  const refused: ReadonlyArray<readonly [string, Record<string, string>, proto.IMessage]> = [
+    ["an edit of ours by somebody else", fromBudi, edit({ fromMe: false })],
+    ["a deletion of ours by somebody else", fromBudi, revoke({ fromMe: false })],
+    ["an edit of another member's message", inGroup, edit({ fromMe: false, participant: "300@lid" })],
+    ["a reaction to a status", fromBudi, react({ fromMe: false, remoteJid: "status@broadcast" })],
+    ["a reaction to nobody knows what", fromBudi, { reactionMessage: { text: "👍", key: { id: "" } } }]
+  ]
+  it.each(refused)("not: %s", (_, attrs, message) => {
+    expect(only(record(attrs, message))).toMatchObject({ _tag: "Internal" })
+  })
+
+  it.each([
+    ["a little ahead", now + 5000, now + 5000],
+    ["behind", now - 5000, now - 5000],
+    ["far ahead", now * 2, now],
+    ["none", 0, now]
+  ])("a clock that is far ahead is not believed: %s", (_, timestampMs, expected) => {
+    const fact = only(record(fromBudi, { protocolMessage: { type: REVOKE, key: { id: "T1", fromMe: true }, timestampMs } }))
+    expect(fact._tag === "Changed" && fact.at.epochMillis).toBe(expected)
+  })
+
+  it("keeps no plaintext of a change once it is projected", () => {
+    expect(kindOf(padded(edit({ fromMe: true })))).toBe("message")
+  })
+})
+
 describe("receipts", () => {
   const rows: ReadonlyArray<readonly [string, Record<string, string>, object]> = [
     ["delivered", { from: "6281200000001@s.whatsapp.net" }, { _tag: "Receipt", status: "delivered" }],

@@ -1,16 +1,22 @@
 import { describe, expect, it } from "@effect/vitest"
 import { proto } from "@whiskeysockets/baileys"
+import { Schema } from "effect"
 import fc from "fast-check"
+import { MessageMetadata } from "../../src/domain/MessageMetadata.ts"
 import { encodeText } from "../../src/whatsapp/OutgoingContent.ts"
-import { classify, unwrap } from "../../src/whatsapp/MessageContent.ts"
+import { unwrap } from "../../src/whatsapp/Envelopes.ts"
+import { classify } from "../../src/whatsapp/MessageContent.ts"
 
 type IMessage = proto.IMessage
+
+const { Type } = proto.Message.ProtocolMessage
 
 /** As it comes from the wire. */
 const read = (message: IMessage) => classify(proto.Message.decode(proto.Message.encode(message).finish()))
 const kind = (message: IMessage) => {
   const content = read(message)
-  return "internal" in content ? ["internal", content.internal] : [content.messageType, content.content]
+  if ("internal" in content) return ["internal", content.internal]
+  return "change" in content ? ["change", content.change._tag] : [content.messageType, content.content]
 }
 
 const examples: ReadonlyArray<readonly [string, IMessage, readonly [string, string | null]]> = [
@@ -29,16 +35,34 @@ const examples: ReadonlyArray<readonly [string, IMessage, readonly [string, stri
   ["contact", { contactMessage: { displayName: "Ani", vcard: "BEGIN:VCARD" } }, ["contact", "Ani"]],
   ["contacts", { contactsArrayMessage: { contacts: [{ displayName: "Ani" }, { displayName: "Budi" }] } }, ["contact", "Ani, Budi"]],
   ["poll", { pollCreationMessageV3: { name: "Jam?", options: [{ optionName: "7" }] } }, ["poll", "Jam?"]],
-  ["reaction", { reactionMessage: { text: "👍", key: { id: "X" } } }, ["reaction", "👍"]],
-  ["removed reaction", { reactionMessage: { text: "", key: { id: "X" } } }, ["reaction", null]],
+  ["reaction", { reactionMessage: { text: "👍", key: { id: "X" } } }, ["change", "Reaction"]],
+  ["removed reaction", { reactionMessage: { text: "", key: { id: "X" } } }, ["change", "Reaction"]],
+  ["edit", { protocolMessage: { type: Type.MESSAGE_EDIT, key: { id: "X" }, editedMessage: { conversation: "y" } } }, ["change", "Edit"]],
+  [
+    "edit of a caption, as WhatsApp wraps it",
+    { editedMessage: { message: { protocolMessage: { type: Type.MESSAGE_EDIT, key: { id: "X" }, editedMessage: { imageMessage: { caption: "y" } } } } } },
+    ["change", "Edit"]
+  ],
+  ["edit of what cannot be edited", { protocolMessage: { type: Type.MESSAGE_EDIT, key: { id: "X" }, editedMessage: {} } }, ["internal", "protocolMessage.MESSAGE_EDIT"]],
+  ["revocation", { protocolMessage: { type: Type.REVOKE, key: { id: "X" } } }, ["change", "Delete"]],
+  [
+    "vote",
+    { pollUpdateMessage: { pollCreationMessageKey: { id: "X" }, vote: { encPayload: Uint8Array.of(1), encIv: Uint8Array.of(2) } } },
+    ["change", "Vote"]
+  ],
   ["list answer", { listResponseMessage: { title: "Dua" } }, ["text", "Dua"]],
   ["text beside a sender key", { conversation: "halo", senderKeyDistributionMessage: { groupId: "1@g.us" } }, ["text", "halo"]],
   ["sender key alone", { senderKeyDistributionMessage: { groupId: "1@g.us" } }, ["internal", "senderKeyDistributionMessage"]],
-  ["revocation", { protocolMessage: { type: proto.Message.ProtocolMessage.Type.REVOKE } }, ["internal", "protocolMessage.REVOKE"]],
+  ["revocation of nothing", { protocolMessage: { type: Type.REVOKE } }, ["internal", "protocolMessage.REVOKE"]],
   ["nothing", {}, ["internal", "empty"]],
+  ["location without numbers", { locationMessage: { degreesLatitude: NaN, degreesLongitude: Infinity } }, ["location", "0,0"]],
+  ["buttons of a business", { buttonsMessage: { contentText: "Pilih" } }, ["unknown", "Pilih"]],
   ["a payment", { requestPaymentMessage: { amount1000: 1 } }, ["unknown", null]],
   ["what we send", proto.Message.decode(encodeText("halo")), ["text", "halo"]]
 ]
+
+const Stored = Schema.parseJson(Schema.NullOr(MessageMetadata))
+const stored = (metadata: MessageMetadata | null) => Schema.decodeSync(Stored)(Schema.encodeSync(Stored)(metadata))
 
 describe("the content of a message", () => {
   it.each(examples)("%s", (_, message, expected) => {
@@ -52,20 +76,24 @@ describe("the content of a message", () => {
         fileLength: 12345,
         width: 10,
         height: 20,
+        mediaKey: Uint8Array.of(1, 2),
+        directPath: "/v/t62",
+        url: "https://mmg.whatsapp.net/x",
+        mediaKeyTimestamp: 1_700_000_000,
         contextInfo: { stanzaId: "QUOTED", participant: "1@lid", mentionedJid: ["2@lid"], isForwarded: true }
       }
     })).toEqual({
       messageType: "image",
       content: null,
       metadata: {
-        mimetype: "image/png",
-        size: 12345,
-        width: 10,
-        height: 20,
+        media: { mimetype: "image/png", size: 12345, width: 10, height: 20 },
         quoted: "QUOTED",
         quotedParticipant: "1@lid",
         mentions: ["2@lid"],
         forwarded: true
+      },
+      secrets: {
+        media: { mediaKey: Buffer.from([1, 2]), directPath: "/v/t62", url: "https://mmg.whatsapp.net/x", mediaKeyTimestamp: 1_700_000_000 }
       }
     })
   })
@@ -94,7 +122,12 @@ describe("the content of a message", () => {
   it("says that it may be seen once", () => {
     expect(unwrap({ ephemeralMessage: { message: { viewOnceMessage: { message: { conversation: "x" } } } } })).toEqual({
       message: { conversation: "x" },
-      viewOnce: true
+      viewOnce: true,
+      ephemeral: true
+    })
+    expect(read({ ephemeralMessage: { message: { viewOnceMessageV2: { message: { imageMessage: {} } } } } })).toMatchObject({
+      messageType: "image",
+      metadata: { viewOnce: true, ephemeral: true }
     })
   })
 
@@ -107,7 +140,10 @@ describe("the content of a message", () => {
         } catch {
           return
         }
-        expect(classify(message)).toBeDefined()
+        const content = classify(message)
+        if (!("messageType" in content)) return
+        // and what is stored of it can be read again
+        expect(stored(content.metadata)).toEqual(content.metadata)
       }),
       { numRuns: 500 }
     )

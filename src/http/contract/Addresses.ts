@@ -5,7 +5,7 @@ import { PhoneNumberFromInput } from "../../domain/PhoneNumber.ts"
 const decodePhoneNumber = ParseResult.decode(PhoneNumberFromInput)
 const sent = Schema.String.pipe(Schema.maxLength(100))
 
-/** A person, as `:jid` names him: a phone number in any form, or an address of either kind. */
+/** A person, as a path or a body names him: a phone number in any form, or an address of either kind. */
 export const PersonAddress = Schema.transformOrFail(sent, Schema.typeSchema(Jid), {
   strict: true,
   decode: (input, _, ast) => {

@@ -7,10 +7,16 @@ export const closed = <Fields extends Schema.Struct.Fields>(fields: Fields): Sch
     message: () => "a JSON object is expected"
   })
 
-/** Takes fields also under the older names that clients of earlier versions use; the documentation shows the new ones. */
-export const withAliases = <A, I>(body: Schema.Schema<A, I>, aliases: Readonly<Record<string, string>>) =>
+/** Takes fields also under the older names that clients of earlier versions use; the documentation shows the new ones, and `example`. */
+export const withAliases = <A, I>(body: Schema.Schema<A, I>, aliases: Readonly<Record<string, string>>, example?: object) =>
   Schema.transform(
-    Schema.Unknown.annotations({ jsonSchema: { ...JSONSchema.make(body, { target: "openApi3.1" }), $schema: undefined } }),
+    Schema.Unknown.annotations({
+      jsonSchema: {
+        ...JSONSchema.make(body, { target: "openApi3.1" }),
+        $schema: undefined,
+        ...(example !== undefined && { examples: [example] })
+      }
+    }),
     body,
     {
       strict: false,

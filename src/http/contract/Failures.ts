@@ -4,7 +4,8 @@ import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "..
 import { ApiKeyNotFound, InsufficientScope, TooManyApiKeys } from "../../domain/ApiKey.ts"
 import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
-import { IdempotencyConflict } from "../../domain/Message.ts"
+import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
+import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
@@ -37,6 +38,8 @@ export const statisticsPeriodInvalid = Envelope.failure(StatisticsPeriodInvalid)
 export const notPairing = Envelope.failure(NotPairing)
 export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
+export const messageNotFound = Envelope.failure(MessageNotFound)
+export const messageNotChangeable = Envelope.failure(MessageNotChangeable)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */

@@ -5,9 +5,10 @@ import { Direction, Message } from "../../domain/Message.ts"
 import { ConnectedView, DeviceStateView } from "../DeviceView.ts"
 import * as Envelope from "../Envelope.ts"
 import { AuthorizedForFirstDevice } from "./Authorization.ts"
-import { deviceAlreadyPaired, deviceBusy, deviceElsewhere, deviceNotFound, idempotencyConflict } from "./Failures.ts"
-import { PendingAnswer, sendFailed, SendHeaders, SendWait, SentAnswer, TextPayload } from "./MessagingApi.ts"
+import { deviceAlreadyPaired, deviceBusy, deviceElsewhere, deviceNotFound, idempotencyConflict, messageNotChangeable, messageNotFound } from "./Failures.ts"
+import { TextBody } from "./MessageBodies.ts"
 import { limitOf, RowId } from "./Paging.ts"
+import { PendingAnswer, sendFailed, SendHeaders, SentAnswer, WaitParams } from "./SendAnswer.ts"
 
 const listOf = <A, I, R>(item: Schema.Schema<A, I, R>) =>
   Envelope.success(Schema.Struct({ items: Schema.Array(item), nextCursor: Schema.NullOr(Schema.Int), hasMore: Schema.Boolean }))
@@ -47,13 +48,15 @@ export const LegacyApi = HttpApiGroup.make("legacy")
   .add(
     HttpApiEndpoint.post("sendMessage", "/send-message")
       .setHeaders(SendHeaders)
-      .setUrlParams(SendWait)
-      .setPayload(TextPayload)
+      .setUrlParams(WaitParams)
+      .setPayload(TextBody)
       .addSuccess(Envelope.success(SentAnswer))
       .addSuccess(Envelope.success(PendingAnswer, { status: 202 }))
       .addError(sendFailed)
       .addError(idempotencyConflict)
       .addError(deviceNotFound)
+      .addError(messageNotFound)
+      .addError(messageNotChangeable)
       .annotateContext(OpenApi.annotations({ summary: "Send a text message from one's first device" }))
   )
   .add(

@@ -38,5 +38,5 @@ export const makeLayout = Effect.map(SqlClient.SqlClient, (sql) => {
   }
 })
 
-const hasErrno = (errno: number) => (error: SqlError) =>
+export const hasErrno = (errno: number) => (error: SqlError) =>
   Predicate.hasProperty(error.cause, "errno") && error.cause.errno === errno
