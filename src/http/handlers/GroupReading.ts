@@ -1,0 +1,58 @@
+import { DateTime, Duration, Effect } from "effect"
+import { type AskError, GroupCommands } from "../../actors/GroupCommands.ts"
+import type { Device } from "../../domain/Device.ts"
+import { type Group, NotGroupAdmin, NotGroupMember } from "../../domain/Group.ts"
+import type { Jid } from "../../domain/Jid.ts"
+import { Groups } from "../../sql/Groups.ts"
+
+/** Notifications keep what is stored up to date; this is for what they may have left out. */
+const askedAgainAfter = Duration.minutes(30)
+
+export const groupView = (group: Group) => ({ ...group, isMember: group.isMember })
+
+/** Groups as they are stored, with a look at WhatsApp where that is too old. */
+export const makeGroupReading = Effect.gen(function*() {
+  const commands = yield* GroupCommands
+  const groups = yield* Groups
+
+  const stored = Effect.fnUntraced(function*({ deviceId }: Device, groupId: Jid) {
+    const { group, participants } = yield* groups.get(deviceId, groupId)
+    const admins = participants.flatMap(({ jid, role }) => role === "member" ? [] : [jid])
+    return { ...groupView(group), participants, admins }
+  })
+
+  const isOld = Effect.fnUntraced(function*({ deviceId }: Device, groupId: Jid) {
+    const { group: { refreshedAt } } = yield* groups.get(deviceId, groupId)
+    return refreshedAt === null || DateTime.lessThan(DateTime.addDuration(refreshedAt, askedAgainAfter), yield* DateTime.now)
+  }, Effect.catchTag("GroupNotFound", () => Effect.succeed(true)))
+
+  /** Whether one may ask is no reason not to show what there is. */
+  const refreshIfOld = (device: Device, groupId: Jid) =>
+    commands.refresh(device, groupId).pipe(
+      Effect.catchIf((error): error is AskError => !refusals.has(error._tag), () => Effect.void),
+      // of a group that it has left it still knows what it was
+      Effect.catchTag("NotGroupMember", (error) =>
+        Effect.asVoid(Effect.mapError(groups.get(device.deviceId, groupId), (failed) => failed._tag === "GroupNotFound" ? error : failed))),
+      Effect.when(() => device.isConnected)
+    )
+
+  return {
+    stored,
+    info: Effect.fnUntraced(function*(device: Device, groupId: Jid, refresh: boolean) {
+      if (refresh) yield* commands.refresh(device, groupId)
+      else if (yield* isOld(device, groupId)) yield* refreshIfOld(device, groupId)
+      return yield* stored(device, groupId)
+    }),
+    /** The group, if the device may write there. */
+    writable: Effect.fnUntraced(function*(device: Device, groupId: Jid) {
+      const known = yield* Effect.option(Effect.filterOrFail(groups.get(device.deviceId, groupId), ({ group }) => group.isMember))
+      if (known._tag === "None") yield* refreshIfOld(device, groupId)
+      const { group, participants } = yield* groups.get(device.deviceId, groupId)
+      if (!group.isMember) return yield* new NotGroupMember({ groupId })
+      if (group.announcement && group.ownRole === "member") return yield* new NotGroupAdmin({ groupId })
+      return participants
+    })
+  }
+})
+
+const refusals = new Set(["GroupNotFound", "NotGroupMember", "NotGroupAdmin", "StorageUnavailable"])
