@@ -1,18 +1,16 @@
-import { Sharding } from "@effect/cluster"
-import { Effect, Layer, Option } from "effect"
-import { type Device, DeviceElsewhere, DeviceNotConnected } from "../domain/Device.ts"
-import { ShardLeases } from "../sql/ShardLeases.ts"
+import { Effect, Layer } from "effect"
+import { type Device, DeviceNotConnected } from "../domain/Device.ts"
 import { answered } from "./ClusteredDevices.ts"
-import { DeviceEntity, entityId, shardOf } from "./DeviceEntity.ts"
+import { DeviceEntity, entityId } from "./DeviceEntity.ts"
 import { GroupCommands } from "./GroupCommands.ts"
+import { makeReach } from "./Reach.ts"
 
 /** {@link GroupCommands} through the device's entity, on whichever node it lives. */
 export const ClusteredGroupCommands = Layer.effect(
   GroupCommands,
   Effect.gen(function*() {
     const client = yield* DeviceEntity.client
-    const sharding = yield* Sharding.Sharding
-    const leases = yield* ShardLeases
+    const reach = yield* makeReach
 
     /** A device that is not connected is not asked, nor one of a process that cannot be. */
     const ask = Effect.fnUntraced(function*<A, E>(
@@ -20,10 +18,7 @@ export const ClusteredGroupCommands = Layer.effect(
       question: (entity: ReturnType<typeof client>) => Effect.Effect<A, E>
     ) {
       const { deviceId } = device
-      const shard = shardOf(sharding, device)
-      if (!sharding.hasShardId(shard) && Option.isSome(yield* leases.outOfReach(String(shard)))) {
-        return yield* new DeviceElsewhere({ deviceId })
-      }
+      yield* reach(device)
       if (!device.isConnected) return yield* new DeviceNotConnected({ deviceId })
       return yield* answered(deviceId)(question(client(entityId(device))))
     })

@@ -187,7 +187,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
               Effect.catchAll((error) => Effect.logWarning("Groups could not be asked for", error))
             )
           return drained.await.pipe(
-            Effect.zipRight(sync(false)),
+            Effect.zipRight(Effect.flatMap(Queue.poll(groupsStale), (stale) => sync(Option.isSome(stale)))),
             Effect.zipRight(Effect.forever(Effect.zipRight(Queue.take(groupsStale), sync(true))))
           )
         }

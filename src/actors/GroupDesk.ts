@@ -98,6 +98,17 @@ export class GroupDesks extends Context.Tag("whatsapp-service/GroupDesks")<Group
           yield* groups.synced(deviceId, all.map(({ groupId }) => groupId))
         })
 
+        /** People of a group as it calls them; others as they were named. */
+        const addressed = (groupId: Jid, people: ReadonlyArray<Jid>) =>
+          groups.get(deviceId, groupId).pipe(
+            Effect.map(({ addressing, participants }) =>
+              people.map((person) => {
+                const known = participants.find(({ jid, lid }) => jid === person || lid === person)
+                return known === undefined ? person : addressing === "lid" ? known.lid ?? known.jid : known.jid
+              })),
+            Effect.catchTag("GroupNotFound", () => Effect.succeed(people))
+          )
+
         const fetch = Effect.fnUntraced(function*(groupId: Jid) {
           const group = yield* whatsapp.get(groupId)
           yield* groups.record(deviceId, [GroupFact.Whole({ group, author: null })])
@@ -132,7 +143,8 @@ export class GroupDesks extends Context.Tag("whatsapp-service/GroupDesks")<Group
             )),
           participants: (groupId, action, people) =>
             alone(Effect.gen(function*() {
-              const results = yield* whatsapp.participants(groupId, action, people)
+              const asked = yield* whatsapp.participants(groupId, action, yield* addressed(groupId, people))
+              const results = asked.map((result, index) => ({ ...result, jid: people[index]! }))
               const done = results.flatMap(({ jid, status }) => status === "done" ? [refOf(jid)] : [])
               if (action !== "reject" && done.length > 0) {
                 const author = yield* me

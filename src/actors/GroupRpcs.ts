@@ -1,5 +1,5 @@
 import { Rpc } from "@effect/rpc"
-import { Effect, Schema } from "effect"
+import { type Effect, Schema } from "effect"
 import { DeviceNotConnected, DeviceNotFound, WhatsAppUnanswered } from "../domain/Device.ts"
 import {
   GroupChange, GroupNotFound, GroupRefused, InviteNotFound, JoinRequest, NotGroupAdmin, NotGroupMember, ParticipantAction, ParticipantResult

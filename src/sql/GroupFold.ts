@@ -109,10 +109,11 @@ export const differenceOf = (before: GroupState, after: GroupState, fact: GroupF
   }
 }
 
+const isAdmin = ({ role }: GroupParticipant) => role !== "member"
+
 const peopleMoved = (before: ReadonlyArray<GroupParticipant>, after: ReadonlyArray<GroupParticipant>): GroupDifference["people"] => {
   if (before === after) return []
   const [was, is] = [byEachId(before), byEachId(after)]
-  const isAdmin = ({ role }: GroupParticipant) => role !== "member"
   const added = after.filter((each) => found(was, each) === undefined)
   const removed = before.filter((each) => found(is, each) === undefined)
   const moved = (to: boolean) =>

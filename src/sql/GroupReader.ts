@@ -51,7 +51,7 @@ export const makeGroupReader = Effect.gen(function*() {
       const [group] = yield* decodeGroups(rows)
       const [told] = yield* decodePeople(rows)
       if (group === undefined || told === undefined) return yield* new GroupNotFound({ groupId })
-      return { group, participants: yield* named(deviceId, told.participants ?? []) }
+      return { group, addressing: told.addressing, participants: yield* named(deviceId, told.participants ?? []) }
     }, atBoundary),
 
     members: Effect.fn("Groups.members")(function*(deviceId: DeviceId, groupId: Jid) {

@@ -29,7 +29,7 @@ export class Groups extends Context.Tag("whatsapp-service/Groups")<Groups, {
   /** When all groups were last asked for. */
   readonly syncedAt: (deviceId: DeviceId) => Effect.Effect<Option.Option<DateTime.Utc>, StorageUnavailable>
   readonly get: (deviceId: DeviceId, groupId: Jid) => Effect.Effect<
-    { readonly group: Group; readonly participants: ReadonlyArray<NamedParticipant> },
+    { readonly group: Group; readonly addressing: "pn" | "lid"; readonly participants: ReadonlyArray<NamedParticipant> },
     GroupNotFound | StorageUnavailable
   >
   /** None unless the device is in the group, and all that was told of it has been recorded. */

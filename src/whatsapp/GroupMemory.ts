@@ -49,8 +49,7 @@ export const makeGroupMemory = (parts: {
       const cached = cache.get(groupId)
       if (cached !== undefined) return cached
       const known = await fromStore(groupId)
-      if (known !== undefined) return known
-      const metadata = await ask(groupId)
+      const metadata = known ?? await ask(groupId)
       cache.set(groupId, metadata)
       return metadata
     }

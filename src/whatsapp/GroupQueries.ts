@@ -46,12 +46,6 @@ export const makeGroupQueries = (sock: WASocket, ask: Ask, parts: {
     )
   const change = (groupId: Jid, content: BinaryNode) =>
     Effect.ensuring(iq("set", groupId, content), Effect.sync(() => forget(groupId)))
-  const unreadable = (query: string) => new QueryFailed({ query, cause: new Error("WhatsApp's answer names no group") })
-
-  const inviteOf = (answer: BinaryNode) => {
-    const code = getBinaryNodeChild(answer, "invite")?.attrs["code"]
-    return code === undefined ? unreadable("group invite") : Effect.succeed(code)
-  }
   const metadata = Effect.fnUntraced(function*(groupId: Jid) {
     const answer = yield* iq("get", groupId, node("query", { request: "interactive" }))
     return getBinaryNodeChild(answer, "group")
@@ -133,6 +127,12 @@ export const makeGroupQueries = (sock: WASocket, ask: Ask, parts: {
 const node = (tag: string, attrs: BinaryNode["attrs"] = {}, content?: BinaryNode["content"]): BinaryNode =>
   content === undefined ? { tag, attrs } : { tag, attrs, content }
 const participantNodes = (people: ReadonlyArray<Jid>) => people.map((jid) => node("participant", { jid }))
+
+const unreadable = (query: string) => new QueryFailed({ query, cause: new Error("WhatsApp's answer names no group") })
+const inviteOf = (answer: BinaryNode) => {
+  const code = getBinaryNodeChild(answer, "invite")?.attrs["code"]
+  return code === undefined ? unreadable("group invite") : Effect.succeed(code)
+}
 
 /** A number of its own is an answer; that it is asked too often or has a fault is none. */
 const refused = (failed: QueryFailed): GroupError => {

@@ -40,8 +40,6 @@ export const fakeGroups = Layer.effect(
       if (user.endsWith("401")) return yield* new NotGroupMember({ groupId })
       if (user.endsWith("403")) return yield* new NotGroupAdmin({ groupId })
     })
-    const connected = ({ deviceId, isConnected }: Device): Effect.Effect<void, AskError> =>
-      isConnected ? Effect.void : new DeviceNotConnected({ deviceId })
 
     return GroupCommands.of({
       create: (device, name, participants) =>
@@ -85,6 +83,9 @@ export const fakeGroups = Layer.effect(
     })
   })
 )
+
+const connected = ({ deviceId, isConnected }: Device): Effect.Effect<void, AskError> =>
+  isConnected ? Effect.void : new DeviceNotConnected({ deviceId })
 
 const factOf = (groupId: JidType, change: GroupChange): GroupFact =>
   change._tag === "Leave"

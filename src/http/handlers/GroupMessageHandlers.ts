@@ -20,8 +20,6 @@ export const layer = HttpApiBuilder.group(Api, "groupMessages", (handlers) =>
       const others = participants.filter(({ jid, lid }) => jid !== device.jid && (lid === null || lid !== device.lid))
       return [...new Set(mentions.flatMap((each) => each === "@all" ? others.map(({ jid }) => jid) : [each]))]
     })
-    const text = (to: Jid, message: string, mentions: ReadonlyArray<Jid>, quoted: MessageId | undefined) =>
-      SendRequest.New({ to, content: { _tag: "Text", text: message, mentions, preview: null }, quoted })
 
     return handlers
       .handle("sendGroupMessage", ({ payload: { groupId, message, quotedMessageId }, ...call }) =>
@@ -31,3 +29,6 @@ export const layer = HttpApiBuilder.group(Api, "groupMessages", (handlers) =>
           // the same request later is the same, whoever has come and gone since
           send(text(groupId, message, people, quotedMessageId), call, [groupId, message, mentions, quotedMessageId])))
   }))
+
+const text = (to: Jid, message: string, mentions: ReadonlyArray<Jid>, quoted: MessageId | undefined) =>
+  SendRequest.New({ to, content: { _tag: "Text", text: message, mentions, preview: null }, quoted })

@@ -1,8 +1,9 @@
 import { DateTime, Duration, Effect } from "effect"
-import { type AskError, GroupCommands } from "../../actors/GroupCommands.ts"
+import { type AskError, GroupCommands, type GroupError } from "../../actors/GroupCommands.ts"
 import type { Device } from "../../domain/Device.ts"
 import { type Group, NotGroupAdmin, NotGroupMember } from "../../domain/Group.ts"
 import type { Jid } from "../../domain/Jid.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Groups } from "../../sql/Groups.ts"
 
 /** Notifications keep what is stored up to date; this is for what they may have left out. */
@@ -29,7 +30,7 @@ export const makeGroupReading = Effect.gen(function*() {
   /** Whether one may ask is no reason not to show what there is. */
   const refreshIfOld = (device: Device, groupId: Jid) =>
     commands.refresh(device, groupId).pipe(
-      Effect.catchIf((error): error is AskError => !refusals.has(error._tag), () => Effect.void),
+      Effect.catchIf(isPassing, () => Effect.void),
       // of a group that it has left it still knows what it was
       Effect.catchTag("NotGroupMember", (error) =>
         Effect.asVoid(Effect.mapError(groups.get(device.deviceId, groupId), (failed) => failed._tag === "GroupNotFound" ? error : failed))),
@@ -55,4 +56,6 @@ export const makeGroupReading = Effect.gen(function*() {
   }
 })
 
-const refusals = new Set(["GroupNotFound", "NotGroupMember", "NotGroupAdmin", "StorageUnavailable"])
+type Passing = Exclude<AskError, StorageUnavailable>
+const lasting = new Set<GroupError["_tag"]>(["GroupNotFound", "NotGroupMember", "NotGroupAdmin", "StorageUnavailable"])
+const isPassing = (error: GroupError): error is Passing => !lasting.has(error._tag)
