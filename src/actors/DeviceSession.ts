@@ -10,6 +10,7 @@ import { Messages } from "../sql/Messages.ts"
 import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
 import { type Connection, CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { type GroupDesk, GroupDesks } from "./GroupDesk.ts"
+import { makeGroupUpkeep } from "./GroupUpkeep.ts"
 import { HistoryImport } from "./HistoryImport.ts"
 import { stableAfter } from "./Reconnect.ts"
 import { LoginGate } from "./LoginGate.ts"
@@ -32,9 +33,12 @@ export interface SessionOptions {
   readonly live: SubscriptionRef.SubscriptionRef<Option.Option<LiveConnection>>
 }
 
-export interface LiveConnection {
+interface Socket {
   readonly connection: Connection
   readonly groups: GroupDesk
+}
+
+export interface LiveConnection extends Socket {
   readonly epoch: number
 }
 
@@ -91,8 +95,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         const drained = yield* Effect.makeLatch(false)
         const journalled = yield* Queue.sliding<void>(1)
         const historyTold = yield* Queue.sliding<void>(1)
-        const groupsTold = yield* Queue.sliding<void>(1)
-        const groupsStale = yield* Queue.sliding<void>(1)
+        const groupUpkeep = yield* makeGroupUpkeep
         const stable = yield* Ref.make(false)
         const online = yield* Ref.make(false)
         const restriction = yield* Ref.make(options.restriction)
@@ -108,7 +111,10 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
             restriction
           }))
 
-        const comeOnline = Effect.fnUntraced(function*({ connection, groups: desk }: Omit<LiveConnection, "epoch">, pairing: Extract<SocketEvent, { _tag: "Open" }>) {
+        const comeOnline = Effect.fnUntraced(function*(
+          { connection, groups: desk }: Socket,
+          pairing: Extract<SocketEvent, { _tag: "Open" }>
+        ) {
           const now = yield* DateTime.now
           yield* devices.setPairing(deviceId, epoch, pairing)
           yield* Ref.update(restriction, (told) => lasting(told, now))
@@ -127,10 +133,10 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           yield* Effect.forkScoped(Effect.delay(Ref.set(stable, true), stableAfter))
           yield* Effect.forkScoped(watchLink(connection))
           yield* Effect.forkScoped(importHistory(connection))
-          yield* Effect.forkScoped(syncGroups(desk))
+          yield* Effect.forkScoped(Effect.zipRight(drained.await, groupUpkeep.sync(desk)))
         })
 
-        const handle = (socket: Omit<LiveConnection, "epoch">) => SocketEvent.$match({
+        const handle = (socket: Socket) => SocketEvent.$match({
           Qr: Effect.fnUntraced(function*({ expiresAt, qr }: { readonly qr: string; readonly expiresAt: DateTime.Utc }) {
             yield* devices.showQr(deviceId, epoch, { qr, qrCode: yield* qrDataUrl(qr), expiresAt })
             yield* loggedIn.open
@@ -140,14 +146,14 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           Drained: () => drained.open,
           Journalled: () => Effect.zipRight(Queue.offer(journalled, undefined), Queue.offer(historyTold, undefined)),
           Contacts: ({ contacts: facts }) => contacts.upsert(deviceId, facts),
-          GroupsTold: () => Queue.offer(groupsTold, undefined),
-          GroupsStale: () => Queue.offer(groupsStale, undefined),
+          GroupsTold: () => groupUpkeep.told,
+          GroupsStale: () => groupUpkeep.stale,
           Restricted: (told) =>
             Effect.zipRight(Ref.set(restriction, told.restriction), Effect.whenEffect(setConnected, online)),
           Closed: ({ reason }) => Deferred.succeed(ended, reason)
         })
 
-        const consume = (socket: Omit<LiveConnection, "epoch">) => {
+        const consume = (socket: Socket) => {
           const handleNext = handle(socket)
           return Effect.forever(
             Effect.flatMap(
@@ -169,28 +175,6 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
             Effect.zipRight(Queue.take(journalled), Effect.sleep(gatherFor))
           )
         )
-
-        const projectGroups = (desk: GroupDesk) =>
-          desk.drain.pipe(
-            Effect.sandbox,
-            Effect.tapError((cause) => Effect.logWarning("What WhatsApp said of groups could not be written yet", cause)),
-            Effect.retry({ schedule: storagePauses, while: (cause) => !Cause.isInterruptedOnly(cause) }),
-            Effect.zipRight(Queue.take(groupsTold)),
-            Effect.forever
-          )
-
-        /** When all that waited has been told, and whenever WhatsApp says that it will not tell all. */
-        const syncGroups = (desk: GroupDesk) => {
-          const sync = (always: boolean) =>
-            desk.sync(always).pipe(
-              Effect.retry({ schedule: storagePauses, while: Predicate.isTagged("StorageUnavailable") }),
-              Effect.catchAll((error) => Effect.logWarning("Groups could not be asked for", error))
-            )
-          return drained.await.pipe(
-            Effect.zipRight(Effect.flatMap(Queue.poll(groupsStale), (stale) => sync(Option.isSome(stale)))),
-            Effect.zipRight(Effect.forever(Effect.zipRight(Queue.take(groupsStale), sync(true))))
-          )
-        }
 
         /** What cannot be had now is asked for again on the next socket. */
         const importHistory = (connection: Connection) =>
@@ -230,7 +214,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           )
           yield* Effect.forkScoped(Effect.intoDeferred(consume(socket), ended))
           yield* Effect.forkScoped(project)
-          yield* Effect.forkScoped(projectGroups(socket.groups))
+          yield* Effect.forkScoped(groupUpkeep.project(socket.groups))
           yield* Effect.raceFirst(loggedIn.await, Effect.exit(Deferred.await(ended))).pipe(
             Effect.raceFirst(Effect.delay(recycle("WhatsApp did not answer the login."), connectWithin))
           )
