@@ -22,13 +22,15 @@ export const makeGroupReading = Effect.gen(function*() {
     return { ...groupView(group), participants, admins }
   })
 
-  const isOld = Effect.fnUntraced(function*({ deviceId }: Device, groupId: Jid) {
-    const { group: { refreshedAt } } = yield* groups.get(deviceId, groupId)
-    return refreshedAt === null || DateTime.lessThan(DateTime.addDuration(refreshedAt, askedAgainAfter), yield* DateTime.now)
-  }, Effect.catchTag("GroupNotFound", () => Effect.succeed(true)))
+  /** When WhatsApp last told of the group, if it is one that the device is in: one that it has left stays as it was. */
+  const lastTold = ({ deviceId }: Device, groupId: Jid) =>
+    groups.get(deviceId, groupId).pipe(
+      Effect.map(({ group: { isMember, refreshedAt } }) => refreshedAt === null ? "never" : isMember ? refreshedAt : "over"),
+      Effect.catchTag("GroupNotFound", () => Effect.succeed("never" as const))
+    )
 
   /** Whether one may ask is no reason not to show what there is. */
-  const refreshIfOld = (device: Device, groupId: Jid) =>
+  const look = (device: Device, groupId: Jid) =>
     commands.refresh(device, groupId).pipe(
       Effect.catchIf(isPassing, () => Effect.void),
       // of a group that it has left it still knows what it was
@@ -41,13 +43,16 @@ export const makeGroupReading = Effect.gen(function*() {
     stored,
     info: Effect.fnUntraced(function*(device: Device, groupId: Jid, refresh: boolean) {
       if (refresh) yield* commands.refresh(device, groupId)
-      else if (yield* isOld(device, groupId)) yield* refreshIfOld(device, groupId)
+      else {
+        const told = yield* lastTold(device, groupId)
+        const since = DateTime.subtractDuration(yield* DateTime.now, askedAgainAfter)
+        if (told === "never" || (told !== "over" && DateTime.lessThan(told, since))) yield* look(device, groupId)
+      }
       return yield* stored(device, groupId)
     }),
     /** The group, if the device may write there. */
     writable: Effect.fnUntraced(function*(device: Device, groupId: Jid) {
-      const known = yield* Effect.option(Effect.filterOrFail(groups.get(device.deviceId, groupId), ({ group }) => group.isMember))
-      if (known._tag === "None") yield* refreshIfOld(device, groupId)
+      if ((yield* lastTold(device, groupId)) === "never") yield* look(device, groupId)
       const { group, participants } = yield* groups.get(device.deviceId, groupId)
       if (!group.isMember) return yield* new NotGroupMember({ groupId })
       if (group.announcement && group.ownRole === "member") return yield* new NotGroupAdmin({ groupId })
