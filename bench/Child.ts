@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { pathToFileURL } from "node:url"
 import { join } from "node:path"
-import type { Figures } from "./probe.ts"
+import type { Figures, Holdings } from "./probe.ts"
 
 export const root = join(import.meta.dirname, "..")
 const probe = pathToFileURL(join(import.meta.dirname, "probe.ts")).href
@@ -83,6 +83,10 @@ export class Child {
 
   async figures(): Promise<Figures> {
     return await this.ask("figures") as Figures
+  }
+
+  async holdings(): Promise<Holdings> {
+    return await this.ask("holdings") as Holdings
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {

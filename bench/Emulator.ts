@@ -55,6 +55,13 @@ export class Emulator {
     return this.#json.ask("POST", `/phones/${from}/messages`, { to, text })
   }
 
+  /** Cuts the connection of the phone's linked device, if it has one. */
+  async cut(phone: string): Promise<void> {
+    await this.#json.ask("POST", "/faults", { kind: "break", phone, how: "reset" }).catch((error: unknown) => {
+      if (!String(error).includes("disconnected")) throw error
+    })
+  }
+
   /** How many of the phones have their linked device logged in and have given it all that waited for it. */
   async online(phones: ReadonlySet<string>): Promise<number> {
     const { accounts } = await this.#state()

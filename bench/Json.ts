@@ -5,8 +5,8 @@ export class Json {
   readonly #pool: Pool
   headers: Record<string, string> = {}
 
-  constructor(origin: string) {
-    this.#pool = new Pool(origin, { connections: 64, bodyTimeout: 120_000, headersTimeout: 120_000 })
+  constructor(origin: string, connections = 64) {
+    this.#pool = new Pool(origin, { connections, bodyTimeout: 120_000, headersTimeout: 120_000 })
   }
 
   async ask(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {

@@ -25,12 +25,12 @@ export class Service {
   readonly #json: Json
   #child: Child | undefined
 
-  private constructor(emulator: Emulator, port: number, environment: Readonly<Record<string, string>>) {
+  private constructor(emulator: Emulator, port: number, environment: Readonly<Record<string, string>>, connections?: number) {
     this.#emulator = emulator
     this.#folder = mkdtempSync(join(tmpdir(), "wa-bench-service-"))
     process.once("exit", this.#forget)
     this.#origin = `http://127.0.0.1:${port}`
-    this.#json = new Json(this.#origin)
+    this.#json = new Json(this.#origin, connections)
     this.#environment = {
       PORT: `${port}`,
       HOST: "127.0.0.1",
@@ -49,8 +49,12 @@ export class Service {
     }
   }
 
-  static async make(emulator: Emulator, environment: Readonly<Record<string, string>> = {}): Promise<Service> {
-    return new Service(emulator, await freePort(), environment)
+  static async make(
+    emulator: Emulator,
+    environment: Readonly<Record<string, string>> = {},
+    connections?: number
+  ): Promise<Service> {
+    return new Service(emulator, await freePort(), environment, connections)
   }
 
   get child(): Child {
@@ -84,6 +88,16 @@ export class Service {
     const isConnected = async () => (await this.#data("GET", `${base}/${deviceId}/status`) as Device).status === "connected"
     await until(`${phone} to be connected`, isConnected, { every: 200 })
     return deviceId
+  }
+
+  /** Opens the next connection without waiting for its time. */
+  connect(deviceId: string): Promise<unknown> {
+    return this.#json.ask("POST", `${base}/${deviceId}/connect`)
+  }
+
+  /** Answers when the message is stored. */
+  accept(deviceId: string, to: string, message: string): Promise<unknown> {
+    return this.#json.ask("POST", `${base}/${deviceId}/send-message?wait=accepted`, { phone: to, message })
   }
 
   /** Answers when WhatsApp has acknowledged the message. */

@@ -1,5 +1,7 @@
+import { EventEmitter } from "node:events"
 import { writeFileSync } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import { queryObjects } from "node:v8"
 
 /** What a process has used; times in milliseconds, sizes in bytes. The event loop's delay is that since the last reading. */
 export interface Figures {
@@ -9,6 +11,15 @@ export interface Figures {
   readonly external: number
   readonly delayP99: number
   readonly delayMax: number
+}
+
+/** What a process holds once everything that could be collected has been; the delay is that since the last reading. */
+export interface Holdings extends Figures {
+  readonly handles: Readonly<Record<string, number>>
+  /** on the process and on its open handles */
+  readonly listeners: number
+  /** objects alive that others can listen to: sockets, streams, and what Baileys makes for each of its own */
+  readonly emitters: number
 }
 
 /** What a process answers when its parent asks over the channel between them. */
@@ -36,6 +47,26 @@ const figures = (): Figures => {
   return read
 }
 
+const collect = () => globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" })
+
+const listenersOf = (emitter: EventEmitter): number =>
+  emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0)
+
+// not in Node's types, and without a successor: `getActiveResourcesInfo` gives names alone
+const openHandles = (): ReadonlyArray<unknown> => Reflect.get(process, "_getActiveHandles").call(process)
+
+const holdings = (): Holdings => {
+  const { cpu, delayMax, delayP99 } = figures()
+  collect()
+  const emitters = queryObjects(EventEmitter, { format: "count" })
+  const handles: Record<string, number> = {}
+  for (const name of process.getActiveResourcesInfo()) handles[name] = (handles[name] ?? 0) + 1
+  const open = openHandles().filter((handle) => handle instanceof EventEmitter)
+  const listeners = [process, ...open].reduce((sum, emitter) => sum + listenersOf(emitter), 0)
+  const { external, heap, rss } = figures()
+  return { cpu, delayP99, delayMax, rss, heap, external, handles, listeners, emitters }
+}
+
 let stopProfile: (() => Promise<unknown>) | undefined
 
 const startProfile = async () => {
@@ -58,7 +89,8 @@ const saveProfile = async ({ file }: { readonly file: string }) => {
 
 export const answers: Record<string, Answer> = {
   figures,
-  collect: () => globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" }),
+  holdings,
+  collect,
   startProfile,
   saveProfile
 }

@@ -3,6 +3,7 @@ import { Clock, Duration, Effect, Option, Runtime } from "effect"
 import { Agent as HttpsAgent } from "node:https"
 import { bareJid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
+import { Arrivals } from "./Arrivals.ts"
 import { baileysLogger } from "./BaileysLogger.ts"
 import { ClosedBecause, passkeyRequired } from "./CloseReason.ts"
 import { BoundedCache } from "./BoundedCache.ts"
@@ -30,6 +31,8 @@ export interface BaileysSocket {
 /** A name that phones accept in every way of linking; some refuse to link one they do not know. */
 const defaultBrowser = "Ubuntu"
 
+const readByBaileys: ReadonlySet<string | undefined> = new Set(["pkmsg", "msg", "skmsg"])
+
 /** A Baileys socket with everything mended that can be mended from outside. It connects at once. */
 export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   readonly options: OpenOptions
@@ -44,6 +47,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const now = () => clock.unsafeCurrentTimeMillis()
   const stanzas = new WeakMap<Uint8Array, BinaryNode>()
+  const arrivals = new Arrivals()
   const acknowledged = new BoundedCache<true>({ capacity: 1000, ttl: "10 minutes" })
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
   let lastHeard = now()
@@ -89,6 +93,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     cachedGroupMetadata: (jid) => groups.metadata(jid),
     makeSignalRepository: makeSafeRepository({
       stanzaOf: (ciphertext) => stanzas.get(ciphertext),
+      written: (stanza) => arrivals.written(stanza),
       known: store.known,
       me
     }),
@@ -103,7 +108,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     }
   }
 
-  const before = (event: string, stanza: BinaryNode): void => {
+  const before = (event: string, stanza: BinaryNode): Promise<void> | undefined => {
     switch (event) {
       case "CB:message":
         return noticeMessage(stanza)
@@ -111,7 +116,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
         return journalReceipt(stanza)
       case "CB:ack,class:message":
         if (stanza.attrs["error"] === undefined) acknowledged.set(stanza.attrs["id"] ?? "", true)
-        return
+        return undefined
       case "CB:notification":
         if (isOfGroup(stanza)) {
           groups.forget(stanza.attrs["from"] ?? "")
@@ -120,21 +125,27 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
         if (stanza.attrs["type"] === "passkey_prologue_request" || stanza.attrs["type"] === "crsc_continuation") {
           guards.fail(new ClosedBecause(passkeyRequired))
         }
-        return
+        return undefined
       case "CB:ib,,dirty":
         if (changesGroups(stanza)) groups.forgetAll()
+        return undefined
+      default:
+        return undefined
     }
   }
 
-  const noticeMessage = (stanza: BinaryNode): void => {
+  const noticeMessage = (stanza: BinaryNode): Promise<void> | undefined => {
     const children = Array.isArray(stanza.content) ? stanza.content : []
     let readable = stanza.attrs["category"] === "peer"
-    for (const { content, tag } of children) {
+    let ciphertexts = 0
+    for (const { attrs, content, tag } of children) {
       if (tag !== "enc") continue
       readable = true
       if (content instanceof Uint8Array) stanzas.set(content, stanza)
+      if (readByBaileys.has(attrs["type"])) ciphertexts++
     }
-    if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return
+    if (ciphertexts > 0) return arrivals.arrive(stanza, ciphertexts)
+    if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return undefined
     const plain = children.find(({ tag }) => tag === "plaintext")?.content
     // whoever WhatsApp is, it cannot write in another's name; a server of one's own may
     if (socketUrl !== undefined && plain instanceof Uint8Array) return journalPlaintext(stanza, plain)
@@ -145,21 +156,27 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     }])
   }
 
-  const journalPlaintext = (stanza: BinaryNode, plaintext: Uint8Array): void => {
+  const journalPlaintext = (stanza: BinaryNode, plaintext: Uint8Array): undefined => {
     const padded = Buffer.concat([plaintext, Buffer.from([1])])
     const record = { kind: kindOf(padded), attrs: stanza.attrs, me: me(), plaintext: padded.toString("base64") }
     store.journal([{ digest: ciphertextDigest(stanza, plaintext), ...encodeRecord(record) }])
   }
 
-  const journalReceipt = (stanza: BinaryNode): void => {
+  const journalReceipt = (stanza: BinaryNode): Promise<void> | undefined => {
     const { attrs } = stanza
-    if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return
+    if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return undefined
     // that our phone has its copy says no more than the server's ack did
-    if (attrs["type"] === "sender" && acknowledged.get(attrs["id"])) return
+    if (attrs["type"] === "sender" && acknowledged.get(attrs["id"])) return undefined
     const lists = Array.isArray(stanza.content) ? stanza.content : []
     const items = lists.flatMap(({ content }) => (Array.isArray(content) ? content : []))
     const ids = [...new Set([attrs["id"], ...items.filter(({ tag }) => tag === "item").flatMap((item) => item.attrs["id"] ?? [])])]
-    store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
+    const journal = () =>
+      store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
+    // it may be about one of them: a message that was typed on the phone
+    const messages = arrivals.all()
+    if (messages !== undefined) return messages.then(journal)
+    journal()
+    return undefined
   }
 
   const sock = makeWASocket(config)

@@ -12,6 +12,8 @@ type Repository = ReturnType<MakeRepository>
 export interface Journalling {
   /** the stanza to which these very bytes belong */
   readonly stanzaOf: (ciphertext: Uint8Array) => BinaryNode | undefined
+  /** one of its ciphertexts is journalled, or told as undecryptable, or cannot be either */
+  readonly written: (stanza: BinaryNode) => void
   readonly known: (digest: string) => Promise<Uint8Array | undefined>
   readonly me: () => JournalRecord["me"]
 }
@@ -59,6 +61,8 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
         await keys.set(stage(undecryptableDigest(stanza), { kind: "undecryptable", attrs, me: journalling.me(), reason }))
       }
       throw error
+    } finally {
+      journalling.written(stanza)
     }
   }
 

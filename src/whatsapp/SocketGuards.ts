@@ -26,11 +26,12 @@ const closeTimeout = 1000
 /**
  * Stands between Baileys and its WebSocket: what a listener throws ends this socket and not the process; frames pass the
  * write gate; refused upgrades and dead links end in time. `heard` is called for every frame that could be read, `before`
- * ahead of the listeners of a stanza; what it hands over to the database is `durable` before an answer of theirs leaves.
+ * ahead of the listeners of a stanza, which wait for it; what it hands over to the database is `durable` before an answer of
+ * theirs leaves.
  */
 export const guardSocket = (sock: WASocket, hooks: {
   readonly heard: () => void
-  readonly before: (event: string, stanza: BinaryNode) => void
+  readonly before: (event: string, stanza: BinaryNode) => Promise<void> | undefined
   readonly durable: () => Promise<void> | undefined
 }): SocketGuards => {
   const { ws } = sock
@@ -90,8 +91,9 @@ export const guardSocket = (sock: WASocket, hooks: {
       void closeAfter(within(closeTimeout, incoming), args)
       return true
     }
-    if (typeof event === "string" && event.startsWith("CB:")) hooks.before(event, args[0] as BinaryNode)
-    dispatch(event, args)
+    const ready = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
+    if (ready === undefined) dispatch(event, args)
+    else void ready.then(() => dispatch(event, args))
     return true
   }
 

@@ -23,7 +23,10 @@ interface Answer {
 }
 
 /** One service over its lives: `kill` and `start` keep its port, data folder and database. */
-export const makeService = async (environment: Readonly<Record<string, string>>) => {
+export const makeService = async (
+  environment: Readonly<Record<string, string>>,
+  onOutput: (chunk: Buffer) => void = () => {}
+) => {
   const port = await freePort()
   const dataDir = mkdtempSync(join(tmpdir(), "wa-e2e-"))
   const url = `http://127.0.0.1:${port}`
@@ -64,18 +67,20 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
   const start = async () => {
     const running = startBuilt(["serve"], env)
     built = running
+    running.child.stdout?.on("data", onOutput)
+    running.child.stderr?.on("data", onOutput)
     await until(
       "the service to be ready",
       async () => {
         if (running.child.exitCode !== null) throw new Error(running.output())
         return (await fetch(`${url}/health/ready`)).ok ? true : undefined
       },
-      30_000
+      90_000
     ).catch((error: unknown) => {
       throw new Error(`the service did not start:\n${running.output()}`, { cause: error })
     })
-    token = ""
-    token = (await ask("POST", "/api/auth/login", admin)).token
+    // good for a day, and over restarts
+    if (token === "") token = (await ask("POST", "/api/auth/login", admin)).token
   }
 
   const end = async (signal: NodeJS.Signals) => {
@@ -118,6 +123,7 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
   return {
     url,
     dataDir,
+    authorization: () => `Bearer ${token}`,
     start,
     end,
     /** such as SIGSTOP and SIGCONT, which freeze and thaw it */

@@ -30,6 +30,7 @@ export const silent: SocketConfig["logger"] = {
 export const plain: MakeRepository = (auth, logger, lookUp) => DEFAULT_CONNECTION_CONFIG.makeSignalRepository(auth, logger, lookUp)
 export const safe: MakeRepository = makeSafeRepository({
   stanzaOf: () => undefined,
+  written: () => {},
   known: async () => undefined,
   me: () => ({ id: "", lid: null })
 })
