@@ -8,14 +8,19 @@ export default Effect.gen(function*() {
   const { index, key, text } = yield* makeLayout
   const onMysql = sql.onDialectOrElse({ mysql: () => true, orElse: () => false })
 
-  const column = Effect.fnUntraced(function*(table: string, name: string, definition: string) {
-    const there = yield* onMysql
+  const lacks = (table: string) => ([name]: readonly [string, string]) =>
+    (onMysql
       ? sql`SELECT 1 AS found FROM information_schema.columns
           WHERE table_schema = DATABASE() AND table_name = ${table} AND column_name = ${name}`
-      : sql`SELECT 1 AS found FROM pragma_table_xinfo(${table}) WHERE name = ${name}`
-    if (there.length === 0) yield* sql.unsafe(`ALTER TABLE \`${table}\` ADD COLUMN ${name} ${definition}`)
+      : sql`SELECT 1 AS found FROM pragma_table_xinfo(${table}) WHERE name = ${name}`).pipe(Effect.map((rows) => rows.length === 0))
+  const add = Effect.fnUntraced(function*(table: string, columns: ReadonlyArray<readonly [string, string]>) {
+    const additions = (yield* Effect.filter(columns, lacks(table))).map(([name, definition]) => `ADD COLUMN ${name} ${definition}`)
+    // MySQL copies the table at each statement, SQLite takes one column at a time
+    const statements = onMysql && additions.length > 0 ? [additions.join(", ")] : additions
+    for (const statement of statements) yield* sql.unsafe(`ALTER TABLE \`${table}\` ${statement}`)
   })
-  const columns: ReadonlyArray<readonly [string, string]> = [
+
+  yield* add("groups", [
     ["user_id", "BIGINT NOT NULL DEFAULT 0"],
     ["description", text],
     ["owner", key(512)],
@@ -37,10 +42,9 @@ export default Effect.gen(function*() {
       `${key(191)} GENERATED ALWAYS AS (LOWER(${onMysql ? "LEFT" : "SUBSTR"}(COALESCE(name, group_id), ${onMysql ? "191" : "1, 191"}))) ` +
         (onMysql ? "STORED" : "VIRTUAL")
     ]
-  ]
-  for (const [name, definition] of columns) yield* column("groups", name, definition)
+  ])
   // when all groups of the device were last asked for
-  yield* column("whatsapp_sessions", "groups_synced_at", "BIGINT")
+  yield* add("whatsapp_sessions", [["groups_synced_at", "BIGINT"]])
 
   yield* sql.unsafe(`UPDATE \`groups\` SET user_id = COALESCE(
     (SELECT s.user_id FROM whatsapp_sessions s WHERE s.device_id = \`groups\`.device_id), 0)`)
