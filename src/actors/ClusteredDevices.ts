@@ -1,12 +1,12 @@
-import { type ClusterError, Sharding } from "@effect/cluster"
-import { Duration, Effect, Layer, Option, Predicate, Stream } from "effect"
-import { type Device, DeviceBusy, DeviceElsewhere, DeviceNotConnected, type Wanted } from "../domain/Device.ts"
+import type { ClusterError } from "@effect/cluster"
+import { Duration, Effect, Layer, Predicate, Stream } from "effect"
+import { type Device, DeviceBusy, DeviceNotConnected, type Wanted } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
-import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActors } from "./DeviceActors.ts"
-import { DeviceEntity, entityId, shardOf } from "./DeviceEntity.ts"
+import { DeviceEntity, entityId } from "./DeviceEntity.ts"
+import { makeReach } from "./Reach.ts"
 
 const answerWithin = Duration.seconds(20)
 const somethingToShowWithin = Duration.seconds(15)
@@ -19,15 +19,11 @@ export const ClusteredDevices = Layer.effect(
     const events = yield* EventLog
     const client = yield* DeviceEntity.client
 
-    const sharding = yield* Sharding.Sharding
-    const leases = yield* ShardLeases
+    const reach = yield* makeReach
 
     /** Writes down what is wanted, unless nobody here could see to it. */
     const want = Effect.fnUntraced(function*(deviceId: DeviceId, wanted: Wanted) {
-      const shard = shardOf(sharding, yield* devices.get(deviceId))
-      if (!sharding.hasShardId(shard) && Option.isSome(yield* leases.outOfReach(String(shard)))) {
-        return yield* new DeviceElsewhere({ deviceId })
-      }
+      yield* Effect.flatMap(devices.get(deviceId), reach)
       return yield* devices.setWanted(deviceId, wanted)
     })
 

@@ -12,6 +12,7 @@ import { PairingFailed } from "./DeviceActors.ts"
 import { makeChatSignals } from "./ChatSignals.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
+import type { GroupDesk } from "./GroupDesk.ts"
 import { Projector } from "./Projector.ts"
 import { Signals } from "./Signals.ts"
 import { jitteredPauses } from "./UntilStored.ts"
@@ -42,6 +43,7 @@ export interface DeviceCommands {
   readonly wakeOutbox: Effect.Effect<void>
   /** To ask WhatsApp something with. */
   readonly connection: Effect.Effect<Connection, DeviceNotConnected>
+  readonly groups: Effect.Effect<GroupDesk, DeviceNotConnected>
   readonly pairingCode: (phone: PhoneNumber) => Effect.Effect<
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     CommandError | DeviceAlreadyPaired | PairingFailed
@@ -129,10 +131,11 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           if (waits || !(yield* isRunning)) yield* start(true)
         })
 
-        const connection = Effect.flatMap(SubscriptionRef.get(live), Option.match({
+        const open = Effect.flatMap(SubscriptionRef.get(live), Option.match({
           onNone: () => new DeviceNotConnected({ deviceId }),
-          onSome: ({ connection }) => Effect.succeed(connection)
+          onSome: (socket) => Effect.succeed(socket)
         }))
+        const connection = Effect.map(open, (socket) => socket.connection)
 
         const connected = live.changes.pipe(
           Stream.filterMap((current) => current),
@@ -164,6 +167,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
           connection,
+          groups: Effect.map(open, ({ groups }) => groups),
           pairingCode: Effect.fnUntraced(function*(phone: PhoneNumber) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
@@ -188,6 +192,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           reconcile: alone(commands.reconcile),
           wakeOutbox: commands.wakeOutbox,
           connection: commands.connection,
+          groups: commands.groups,
           // they need the connection that is there, and nothing of it changes
           showState,
           markRead,

@@ -12,6 +12,7 @@ import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActor } from "./DeviceActor.ts"
 import type { Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
+import { groupHandlers, groupRpcs } from "./GroupRpcs.ts"
 import { orUnanswered } from "./Unanswered.ts"
 
 const error = Schema.Union(DeviceNotFound, DeviceBusy, StorageUnavailable)
@@ -49,7 +50,8 @@ export const DeviceEntity = Entity.make("Device", [
     success: Schema.NullOr(Schema.String),
     error: queryError
   }),
-  Rpc.make("About", { payload: { jid: Jid }, success: About, error: queryError })
+  Rpc.make("About", { payload: { jid: Jid }, success: About, error: queryError }),
+  ...groupRpcs
 ])
 
 /**
@@ -95,7 +97,9 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
       Lookup: ({ payload }) => asked((connection) => connection.lookup(payload.phones)),
       ProfilePicture: ({ payload }) =>
         asked((connection) => Effect.map(connection.profilePicture(payload.jid, payload.size), Option.getOrNull)),
-      About: ({ payload }) => asked((connection) => connection.about(payload.jid))
+      About: ({ payload }) => asked((connection) => connection.about(payload.jid)),
+      ...groupHandlers((question) =>
+        Effect.flatMap(actor.groups, question).pipe(orUnanswered(deviceId), Effect.annotateLogs({ deviceId })))
     }
   }),
   {

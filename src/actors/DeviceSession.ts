@@ -5,9 +5,12 @@ import { qrDataUrl } from "../domain/QrImage.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { Devices } from "../sql/Devices.ts"
+import { Groups } from "../sql/Groups.ts"
 import { Messages } from "../sql/Messages.ts"
 import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
 import { type Connection, CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
+import { type GroupDesk, GroupDesks } from "./GroupDesk.ts"
+import { makeGroupUpkeep } from "./GroupUpkeep.ts"
 import { HistoryImport } from "./HistoryImport.ts"
 import { stableAfter } from "./Reconnect.ts"
 import { LoginGate } from "./LoginGate.ts"
@@ -30,8 +33,12 @@ export interface SessionOptions {
   readonly live: SubscriptionRef.SubscriptionRef<Option.Option<LiveConnection>>
 }
 
-export interface LiveConnection {
+interface Socket {
   readonly connection: Connection
+  readonly groups: GroupDesk
+}
+
+export interface LiveConnection extends Socket {
   readonly epoch: number
 }
 
@@ -56,6 +63,8 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
       const messages = yield* Messages
       const projector = yield* Projector
       const history = yield* HistoryImport
+      const groups = yield* Groups
+      const groupDesks = yield* GroupDesks
       const pump = yield* OutboxPump
       const gate = yield* LoginGate
 
@@ -63,7 +72,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         const { deviceId, epoch } = options
         // what the socket has stored by its end becomes rows although the socket is gone
         yield* Effect.addFinalizer(() =>
-          projector.drain(deviceId).pipe(
+          Effect.zipRight(projector.drain(deviceId), groupDesks.drain(deviceId)).pipe(
             // otherwise it is the next owner's to do
             Effect.whenEffect(devices.owns(deviceId, epoch)),
             Effect.interruptible,
@@ -86,6 +95,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         const drained = yield* Effect.makeLatch(false)
         const journalled = yield* Queue.sliding<void>(1)
         const historyTold = yield* Queue.sliding<void>(1)
+        const groupUpkeep = yield* makeGroupUpkeep
         const stable = yield* Ref.make(false)
         const online = yield* Ref.make(false)
         const restriction = yield* Ref.make(options.restriction)
@@ -101,7 +111,10 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
             restriction
           }))
 
-        const comeOnline = Effect.fnUntraced(function*(connection: Connection, pairing: Extract<SocketEvent, { _tag: "Open" }>) {
+        const comeOnline = Effect.fnUntraced(function*(
+          { connection, groups: desk }: Socket,
+          pairing: Extract<SocketEvent, { _tag: "Open" }>
+        ) {
           const now = yield* DateTime.now
           yield* devices.setPairing(deviceId, epoch, pairing)
           yield* Ref.update(restriction, (told) => lasting(told, now))
@@ -120,28 +133,31 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           yield* Effect.forkScoped(Effect.delay(Ref.set(stable, true), stableAfter))
           yield* Effect.forkScoped(watchLink(connection))
           yield* Effect.forkScoped(importHistory(connection))
+          yield* Effect.forkScoped(Effect.zipRight(drained.await, groupUpkeep.sync(desk)))
         })
 
-        const handle = (connection: Connection) => SocketEvent.$match({
+        const handle = (socket: Socket) => SocketEvent.$match({
           Qr: Effect.fnUntraced(function*({ expiresAt, qr }: { readonly qr: string; readonly expiresAt: DateTime.Utc }) {
             yield* devices.showQr(deviceId, epoch, { qr, qrCode: yield* qrDataUrl(qr), expiresAt })
             yield* loggedIn.open
           }),
           Paired: (pairing) => devices.setPairing(deviceId, epoch, pairing),
-          Open: (pairing) => comeOnline(connection, pairing),
+          Open: (pairing) => comeOnline(socket, pairing),
           Drained: () => drained.open,
           Journalled: () => Effect.zipRight(Queue.offer(journalled, undefined), Queue.offer(historyTold, undefined)),
           Contacts: ({ contacts: facts }) => contacts.upsert(deviceId, facts),
+          GroupsTold: () => groupUpkeep.told,
+          GroupsStale: () => groupUpkeep.stale,
           Restricted: (told) =>
             Effect.zipRight(Ref.set(restriction, told.restriction), Effect.whenEffect(setConnected, online)),
           Closed: ({ reason }) => Deferred.succeed(ended, reason)
         })
 
-        const consume = (connection: Connection) => {
-          const handleNext = handle(connection)
+        const consume = (socket: Socket) => {
+          const handleNext = handle(socket)
           return Effect.forever(
             Effect.flatMap(
-              Queue.take(connection.events),
+              Queue.take(socket.connection.events),
               // each step may be done twice, and none may be left out: contacts for instance are told but once
               (event) => untilStored<unknown, OwnerChanged, Scope.Scope>(handleNext(event))
             )
@@ -188,14 +204,17 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
             pairing: options.pairing,
             proxyUrl: settings.proxyUrl,
             browserName: settings.browserName,
-            sentPayload: (messageId) => messages.payload(deviceId, messageId)
+            sentPayload: (messageId) => messages.payload(deviceId, messageId),
+            groupMembers: (groupId) => groups.members(deviceId, groupId)
           })
+          const socket = { connection, groups: yield* groupDesks.open(deviceId, connection) }
           yield* Effect.acquireRelease(
-            SubscriptionRef.set(options.live, Option.some({ connection, epoch })),
+            SubscriptionRef.set(options.live, Option.some({ ...socket, epoch })),
             () => SubscriptionRef.set(options.live, Option.none())
           )
-          yield* Effect.forkScoped(Effect.intoDeferred(consume(connection), ended))
+          yield* Effect.forkScoped(Effect.intoDeferred(consume(socket), ended))
           yield* Effect.forkScoped(project)
+          yield* Effect.forkScoped(groupUpkeep.project(socket.groups))
           yield* Effect.raceFirst(loggedIn.await, Effect.exit(Deferred.await(ended))).pipe(
             Effect.raceFirst(Effect.delay(recycle("WhatsApp did not answer the login."), connectWithin))
           )

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
 import { DeviceId } from "./DeviceId.ts"
+import { GroupParticipantsData, GroupUpdatedData } from "./GroupEvent.ts"
 import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
 import { OptionVotes } from "./MessageChange.ts"
 import { MessageMetadata } from "./MessageMetadata.ts"
@@ -127,6 +128,8 @@ export const eventTypes = {
   "message.reaction": MessageReactionData,
   "message.vote": MessageVoteData,
   "chat.read": ChatReadData,
+  "group.updated": GroupUpdatedData,
+  "group.participants": GroupParticipantsData,
   "history.synced": HistorySyncedData
 } as const
 export type EventType = keyof typeof eventTypes

@@ -8,6 +8,8 @@ import { ContactsApi } from "./contract/ContactsApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
+import { GroupMessagesApi } from "./contract/GroupMessagesApi.ts"
+import { GroupsApi } from "./contract/GroupsApi.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
 import { HistoryApi } from "./contract/HistoryApi.ts"
 import { LegacyApi } from "./contract/LegacyApi.ts"
@@ -43,6 +45,8 @@ export const Api = base
   .add(PairingApi)
   .add(MessagingApi)
   .add(ContactsApi)
+  .add(GroupsApi)
+  .add(GroupMessagesApi)
   .add(HistoryApi)
   .add(StatisticsApi)
   .add(MessageKindsApi)

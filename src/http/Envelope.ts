@@ -17,8 +17,8 @@ export const success = <A, I, R>(data: Schema.Schema<A, I, R>, options?: { reado
 /** The request has been understood: what does not fit a schema from now on is a fault of ours. */
 const answering = GlobalValue.globalValue("whatsapp-service/answering", () => FiberRef.unsafeMake(false))
 
-/** `DeviceNotFound` → `DEVICE_NOT_FOUND` */
-export const codeOf = (tag: string): string => tag.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, "_").toUpperCase()
+/** `DeviceNotFound` → `DEVICE_NOT_FOUND`; WhatsApp is one word. */
+export const codeOf = (tag: string): string => tag.replaceAll("WhatsApp", "Whatsapp").replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, "_").toUpperCase()
 
 type Fault = Error & { readonly _tag: string }
 

@@ -28,6 +28,8 @@ import * as AuthHandlers from "./handlers/AuthHandlers.ts"
 import * as ContactHandlers from "./handlers/ContactHandlers.ts"
 import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
 import * as EventHandlers from "./handlers/EventHandlers.ts"
+import * as GroupHandlers from "./handlers/GroupHandlers.ts"
+import * as GroupMessageHandlers from "./handlers/GroupMessageHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
@@ -48,6 +50,8 @@ const handlers = Layer.mergeAll(
   MessagingHandlers.layer,
   MessageKindsHandlers.layer,
   ContactHandlers.layer,
+  GroupHandlers.layer,
+  GroupMessageHandlers.layer,
   HistoryHandlers.layer,
   StatisticsHandlers.layer,
   EventHandlers.layer,

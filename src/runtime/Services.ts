@@ -1,11 +1,13 @@
 import { Effect, Layer } from "effect"
 import { ClusteredContactQueries } from "../actors/ClusteredContactQueries.ts"
 import { ClusteredDevices } from "../actors/ClusteredDevices.ts"
+import { ClusteredGroupCommands } from "../actors/ClusteredGroupCommands.ts"
 import { DeviceActor } from "../actors/DeviceActor.ts"
 import { DeviceEntityLayer } from "../actors/DeviceEntity.ts"
 import { DeviceLoop } from "../actors/DeviceLoop.ts"
 import { DeviceSession } from "../actors/DeviceSession.ts"
 import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
+import { GroupDesks } from "../actors/GroupDesk.ts"
 import { HistoryImport } from "../actors/HistoryImport.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
@@ -25,6 +27,7 @@ import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
+import { Groups } from "../sql/Groups.ts"
 import { Messages } from "../sql/Messages.ts"
 import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
@@ -48,18 +51,18 @@ const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer
 
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
-const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
+const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Reports).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
-const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, ClusteredGroupCommands, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),
-  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
+  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, GroupDesks.layer, HistoryImport.layer, LoginGate.layer)),
   Layer.provide(Signals.layer),
   Layer.provideMerge(Runner)
 )

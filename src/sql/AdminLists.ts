@@ -3,6 +3,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import type { Contact } from "../domain/Contact.ts"
 import type { Device, DeviceStatus } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
+import type { Group } from "../domain/Group.ts"
 import { changeTypes, type Direction, type Message, type MessageStatus, type MessageType } from "../domain/Message.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { UserId } from "../domain/User.ts"
@@ -10,6 +11,7 @@ import { atBoundary } from "./Boundary.ts"
 import { contactColumns, decodeContacts } from "./ContactRow.ts"
 import { decodeDevices, deviceColumns } from "./DeviceRow.ts"
 import { contains, makeDialect } from "./Dialect.ts"
+import { decodeGroups, groupColumns } from "./GroupRow.ts"
 import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
 import { makeNewestRows, type NewestIds } from "./NewestRows.ts"
 
@@ -50,6 +52,10 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
     NewestPage<{ readonly contact: Contact; readonly userId: UserId; readonly deviceId: DeviceId }>,
     StorageUnavailable
   >
+  readonly groups: (query: OfSomebody & {
+    /** in the name */
+    readonly search?: string | undefined
+  }) => Effect.Effect<NewestPage<{ readonly group: Group; readonly userId: UserId }>, StorageUnavailable>
 }>() {
   static readonly layer = Layer.effect(
     AdminLists,
@@ -57,7 +63,7 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
       const sql = yield* SqlClient.SqlClient
       const dialect = yield* makeDialect
       const newest = yield* makeNewestRows
-      const columns = { device: sql.literal(deviceColumns), message: sql.literal(messageColumns), contact: sql.literal(contactColumns) }
+      const columns = { device: sql.literal(deviceColumns), message: sql.literal(messageColumns), contact: sql.literal(contactColumns), group: sql.literal(groupColumns) }
       const messages = sql.literal(messagesWithContacts)
 
       /** The conditions that choose the index, which goes by the device where there is one. */
@@ -126,6 +132,23 @@ export class AdminLists extends Context.Tag("whatsapp-service/AdminLists")<Admin
           const owners = yield* decodeHolders(rows)
           const found = yield* decodeContacts(rows)
           return { ...page, rows: found.map((contact, index) => ({ contact, ...owners[index]! })) }
+        }, atBoundary),
+
+        groups: Effect.fn("AdminLists.groups")(function*({ search, ...query }) {
+          const text = (search ?? "").trim()
+          const { ids, ...page } = yield* newest({
+            ...query,
+            table: "groups",
+            columns: "id, name",
+            index: indexOf("groups", query),
+            within: within(query),
+            filters: text === "" ? [] : [anyOf(["name"], text)]
+          })
+          if (ids.length === 0) return { ...page, rows: [] }
+          const rows = yield* sql`SELECT ${columns.group}, user_id FROM ${sql("groups")} WHERE ${sql.in("id", ids)} ORDER BY id DESC`
+          const owners = yield* decodeOwners(rows)
+          const found = yield* decodeGroups(rows)
+          return { ...page, rows: found.map((group, index) => ({ group, userId: owners[index]!.userId })) }
         }, atBoundary)
       })
     })
@@ -136,5 +159,5 @@ const decodeTotal = Schema.decodeUnknown(Schema.Tuple(Schema.Struct({ total: Sch
 const decodeOwners = Schema.decodeUnknown(Schema.Array(Schema.Struct({ userId: UserId })))
 const decodeHolders = Schema.decodeUnknown(Schema.Array(Schema.Struct({ userId: UserId, deviceId: DeviceId })))
 
-const indexOf = (table: "messages" | "contacts", { deviceId, userId }: OfSomebody) =>
+const indexOf = (table: "messages" | "contacts" | "groups", { deviceId, userId }: OfSomebody) =>
   deviceId !== undefined ? `${table}_device` : userId !== undefined ? `${table}_user` : undefined

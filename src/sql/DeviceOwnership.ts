@@ -162,7 +162,9 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       changing(deviceId, epoch, (device) =>
         Effect.gen(function*() {
           yield* forget(deviceId)
-          yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, ...noCodes })
+          // the next account may be another one: in which groups it is remains to be seen
+          yield* sql`UPDATE ${sql("groups")} SET own_role = NULL, refreshed_at = NULL WHERE device_id = ${deviceId}`
+          yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, groupsSyncedAt: null, ...noCodes })
           return yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), state)
         }))
     ),

@@ -32,7 +32,7 @@ export const makeHistoryRecorder = Effect.gen(function*() {
       const there = yield* sql`SELECT id FROM ${sql("groups")} WHERE device_id = ${deviceId} AND group_id = ${jid}`
       if (there.length > 0) continue
       yield* dialect.insert("groups", {
-        deviceId, groupId: jid, name: fit(name, 512), participants: "[]", admins: "[]", createdAt: now, updatedAt: 0
+        deviceId, userId: device.userId, groupId: jid, name: fit(name, 512), participants: "[]", admins: "[]", createdAt: now, updatedAt: now
       })
     }
     if (part.messages.length === 0) return 0

@@ -4,7 +4,7 @@ import { Effect, Schema } from "effect"
 import { makeDialect } from "./Dialect.ts"
 
 export interface NewestQuery {
-  readonly table: "messages" | "contacts"
+  readonly table: "messages" | "contacts" | "groups"
   /** what `filters` look at */
   readonly columns: string
   /** an index that begins with the columns of `within` and ends with the id; without one, the rows are taken by id */

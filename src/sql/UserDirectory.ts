@@ -43,7 +43,7 @@ export class UserDirectory extends Context.Tag("whatsapp-service/UserDirectory")
   >
   /** Wants all of a user's devices deleted; whoever runs them does it. */
   readonly dropDevices: (id: UserId) => Effect.Effect<void, StorageUnavailable>
-  /** Devices and the contacts on them change hands. What was written before stays under its user and is read by device. */
+  /** Devices, and the contacts and groups on them, change hands. What was written before stays under its user and is read by device. */
   readonly handOver: (from: UserId, to: UserId) => Effect.Effect<void, UserNotFound | StorageUnavailable>
   /** Removes the user with logins, keys and tickets. */
   readonly remove: (id: UserId) => Effect.Effect<void, UserNotFound | StorageUnavailable>
@@ -128,6 +128,7 @@ export class UserDirectory extends Context.Tag("whatsapp-service/UserDirectory")
           yield* existing(to)
           yield* sql`UPDATE whatsapp_sessions SET user_id = ${to}, updated_at = ${now} WHERE user_id = ${from}`
           yield* sql`UPDATE contacts SET user_id = ${to} WHERE user_id = ${from}`
+          yield* sql`UPDATE ${sql("groups")} SET user_id = ${to} WHERE user_id = ${from}`
         }, atBoundary),
 
         remove: Effect.fn("UserDirectory.remove")(function*(id: UserId) {

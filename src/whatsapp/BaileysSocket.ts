@@ -9,6 +9,8 @@ import { ClosedBecause, passkeyRequired } from "./CloseReason.ts"
 import { BoundedCache } from "./BoundedCache.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
+import { makeGroupMemory } from "./GroupMemory.ts"
+import { changesGroups, groupEntry, isOfGroup } from "./GroupNotification.ts"
 import { receiptStatus } from "./InboundFacts.ts"
 import { ciphertextDigest, encodeRecord, kindOf, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
 import type { KeyStore } from "./KeyStore.ts"
@@ -20,6 +22,8 @@ import type { OpenOptions } from "./Connection.ts"
 export interface BaileysSocket {
   readonly sock: WASocket
   readonly guards: SocketGuards
+  /** what is remembered of the group for sending is out of date */
+  readonly forgetGroup: (groupId: string) => void
   /** milliseconds since 1970, of the last frame that could be read */
   readonly lastHeard: () => number
 }
@@ -51,6 +55,20 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const onlyTls = socketUrl?.startsWith("ws:") && egress.agent instanceof HttpsAgent
   const socketAgent = onlyTls ? undefined : egress.agent
 
+  const groups = makeGroupMemory({
+    cache: caches.groups,
+    stored: (groupId) =>
+      Runtime.runPromise(runtime)(
+        options.groupMembers(groupId).pipe(
+          Effect.tapError((error) => Effect.logWarning("The members of a group could not be read", error)),
+          Effect.orElseSucceed(Option.none),
+          Effect.map(Option.getOrUndefined)
+        )
+      ),
+    ask: (jid) => sock.groupMetadata(jid),
+    now
+  })
+
   const config: UserFacingSocketConfig = {
     auth: { creds, keys: store.keys },
     ...(socketUrl === undefined ? {} : { waWebSocketUrl: socketUrl }),
@@ -72,13 +90,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     userDevicesCache: caches.userDevices,
     placeholderResendCache: caches.placeholders,
     callOfferCache: caches.calls,
-    cachedGroupMetadata: async (jid) => {
-      const cached = caches.groups.get(jid)
-      if (cached) return cached
-      const metadata = await sock.groupMetadata(jid)
-      caches.groups.set(jid, metadata)
-      return metadata
-    },
+    cachedGroupMetadata: (jid) => groups.metadata(jid),
     makeSignalRepository: makeSafeRepository({
       stanzaOf: (ciphertext) => stanzas.get(ciphertext),
       written: (stanza) => arrivals.written(stanza),
@@ -106,9 +118,16 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
         if (stanza.attrs["error"] === undefined) acknowledged.set(stanza.attrs["id"] ?? "", true)
         return undefined
       case "CB:notification":
+        if (isOfGroup(stanza)) {
+          groups.forget(stanza.attrs["from"] ?? "")
+          store.journal([groupEntry(stanza, me())])
+        }
         if (stanza.attrs["type"] === "passkey_prologue_request" || stanza.attrs["type"] === "crsc_continuation") {
           guards.fail(new ClosedBecause(passkeyRequired))
         }
+        return undefined
+      case "CB:ib,,dirty":
+        if (changesGroups(stanza)) groups.forgetAll()
         return undefined
       default:
         return undefined
@@ -162,20 +181,17 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
 
   const sock = makeWASocket(config)
   const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before, durable: store.durable })
-  // groups change while nobody listens
-  caches.groups.flushAll()
   const { lid } = creds.me ?? {}
   sock.ev.on("creds.update", () => {
     // a login that does not name it takes it away
     if (creds.me && !creds.me.lid && lid) creds.me.lid = lid
     store.saveCreds(creds)
   })
-  sock.ev.on("group-participants.update", ({ id }) => caches.groups.del(id))
-  sock.ev.on("groups.update", (updates) => {
-    for (const { id } of updates) if (id) caches.groups.del(id)
+  sock.ev.on("connection.update", ({ receivedPendingNotifications }) => {
+    if (receivedPendingNotifications === true) groups.drained()
   })
 
-  const socket: BaileysSocket = { sock, guards, lastHeard: () => lastHeard }
+  const socket: BaileysSocket = { sock, guards, forgetGroup: groups.forget, lastHeard: () => lastHeard }
   return socket
 })
 

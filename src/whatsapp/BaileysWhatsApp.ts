@@ -139,6 +139,17 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
     profilePicture: () => unanswered("profile-picture"),
     about: () => unanswered("about"),
     history: () => unanswered("history"),
+    groups: {
+      all: unanswered("groups"),
+      get: () => unanswered("group"),
+      create: () => unanswered("group"),
+      participants: () => unanswered("group"),
+      change: () => unanswered("group"),
+      inviteCode: () => unanswered("group"),
+      revokeInvite: () => unanswered("group"),
+      join: () => unanswered("group"),
+      joinRequests: () => unanswered("group")
+    },
     requestPairingCode: () => unanswered("pairing-code"),
     probe: unanswered("probe"),
     lastHeard: Effect.map(Effect.clockWith((clock) => clock.currentTimeMillis), DateTime.unsafeMake),

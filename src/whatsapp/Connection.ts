@@ -3,12 +3,14 @@ import type { ChatState } from "../domain/ChatState.ts"
 import type { About, ContactFact, PictureSize } from "../domain/Contact.ts"
 import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { GroupMembers } from "../domain/GroupFact.ts"
 import type { HistoryPiece } from "../domain/History.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import type { CloseReason } from "./CloseReason.ts"
+import type { GroupQueries } from "./GroupQueries.ts"
 
 /** What a socket says of itself. Messages and receipts are not here: they go through the {@link InboundJournal}. */
 export type SocketEvent = Data.TaggedEnum<{
@@ -23,6 +25,10 @@ export type SocketEvent = Data.TaggedEnum<{
   /** the journal has grown: project it */
   Journalled: {}
   Contacts: { readonly contacts: ReadonlyArray<ContactFact> }
+  /** the journal has grown by what is said of groups */
+  GroupsTold: {}
+  /** groups have changed, and the server does not say which */
+  GroupsStale: {}
   Restricted: { readonly restriction: Restriction | null }
   /** the last event; nothing follows */
   Closed: { readonly reason: CloseReason }
@@ -73,6 +79,8 @@ export interface OpenOptions {
   readonly pairing: boolean
   /** the protobuf of an outgoing message, when a receiver asks for it once more */
   readonly sentPayload: (messageId: MessageId) => Effect.Effect<Option.Option<Uint8Array>, StorageUnavailable>
+  /** to whom a message in this group goes; none if what is stored is not up to date */
+  readonly groupMembers: (groupId: Jid) => Effect.Effect<Option.Option<GroupMembers>, StorageUnavailable>
 }
 
 /** One open socket. Closing its scope closes it in order: queries settled, auth state flushed, the TCP connection gone. */
@@ -97,6 +105,7 @@ export interface Connection {
   readonly profilePicture: (jid: Jid, size: PictureSize) => Effect.Effect<Option.Option<string>, QueryFailed>
   /** What somebody says about himself. */
   readonly about: (jid: Jid) => Effect.Effect<About, QueryFailed>
+  readonly groups: GroupQueries
   /** Eight characters to type on the phone. Only while pairing, after the first `Qr` event (waits for it). */
   readonly requestPairingCode: (phone: PhoneNumber) => Effect.Effect<string, QueryFailed>
   /** What a notification of the phone's history points to. May be asked again at any time, as long as WhatsApp keeps it. */

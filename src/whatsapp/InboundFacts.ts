@@ -20,7 +20,7 @@ export const factsOf = (record: JournalRecord): ReadonlyArray<Inbound> => {
   const { attrs, kind, me } = record
   const from = attrs["from"] ?? ""
   if (kind === "receipt") return receiptFacts(record)
-  if (kind === "history") return [Inbound.Internal({ kind })]
+  if (kind === "history" || kind === "group") return [Inbound.Internal({ kind })]
   if (from.endsWith("@broadcast")) return [Inbound.Internal({ kind: "broadcast" })]
   const timestamp = secondsOf(attrs["t"])
   if (kind === "undecryptable") {

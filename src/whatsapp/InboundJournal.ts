@@ -3,9 +3,11 @@ import { Clock, Context, type DateTime, Duration, Effect, Layer, Option, Schema 
 import { Cipher } from "../domain/Cipher.ts"
 import type { ContactFact } from "../domain/Contact.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { GroupFact } from "../domain/GroupFact.ts"
 import { Inbound } from "../domain/Inbound.ts"
 import { StorageUnavailable } from "../domain/Storage.ts"
 import { type AuthRows, journalPlace, makeAuthRows } from "./AuthRows.ts"
+import { groupFactsOf } from "./GroupNotification.ts"
 import { factsOf, historyNotification } from "./InboundFacts.ts"
 import { decodeJournalRecord } from "./JournalRecord.ts"
 import { withBothIds } from "./LidMapping.ts"
@@ -15,6 +17,12 @@ export interface HistoryEntry {
   readonly id: number
   readonly notification: Uint8Array
   readonly since: DateTime.Utc
+}
+
+/** What one notification says of groups; of one that cannot be read, nothing. */
+export interface GroupEntry {
+  readonly id: number
+  readonly facts: ReadonlyArray<GroupFact>
 }
 
 export interface JournalEntry {
@@ -31,6 +39,8 @@ export class InboundJournal extends Context.Tag("whatsapp-service/InboundJournal
   readonly pending: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<JournalEntry>, StorageUnavailable>
   /** The oldest notification of the phone's history that is not done; `pending` leaves them out. */
   readonly history: (deviceId: DeviceId) => Effect.Effect<Option.Option<HistoryEntry>, StorageUnavailable>
+  /** The oldest notifications about groups that are not done, in arrival order; `pending` leaves them out. */
+  readonly groups: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<GroupEntry>, StorageUnavailable>
   /** Call within the transaction of what the entries became. The ciphertext hashes stay for 14 days, to know a redelivery. */
   readonly done: (deviceId: DeviceId, ids: ReadonlyArray<number>) => Effect.Effect<void, StorageUnavailable>
   /** Removes what is done and older than 14 days, at most `limit` rows. */
@@ -54,7 +64,7 @@ const make = Effect.gen(function*() {
     Result: Row,
     execute: ({ deviceId, limit }) =>
       sql`SELECT id, digest, value FROM inbound_journal
-        WHERE device_id = ${deviceId} AND done_at IS NULL AND kind <> 'history' ORDER BY id LIMIT ${sql.literal(String(limit))}`
+        WHERE device_id = ${deviceId} AND done_at IS NULL AND kind NOT IN ('history', 'group') ORDER BY id LIMIT ${sql.literal(String(limit))}`
   })
   const selectHistory = SqlSchema.findOne({
     Request: Schema.String,
@@ -68,6 +78,13 @@ const make = Effect.gen(function*() {
     Result: Schema.Struct({ id: Schema.Number }),
     execute: ({ before, limit }) =>
       sql`SELECT id FROM inbound_journal WHERE done_at < ${before} ORDER BY done_at LIMIT ${sql.literal(String(limit))}`
+  })
+  const selectGroups = SqlSchema.findAll({
+    Request: Schema.Struct({ deviceId: Schema.String, limit: Schema.Int }),
+    Result: Row,
+    execute: ({ deviceId, limit }) =>
+      sql`SELECT id, digest, value FROM inbound_journal
+        WHERE device_id = ${deviceId} AND done_at IS NULL AND kind = 'group' ORDER BY id LIMIT ${sql.literal(String(limit))}`
   })
   const unavailable = { SqlError: (cause: unknown) => new StorageUnavailable({ cause }), ParseError: Effect.die }
 
@@ -107,7 +124,7 @@ const make = Effect.gen(function*() {
     yield* Effect.zipRight(
       sql`DELETE FROM inbound_journal WHERE ${these} AND kind = 'receipt'`,
       sql`UPDATE inbound_journal
-        SET done_at = ${now}, value = CASE WHEN kind = 'message' THEN ${new Uint8Array(0)} ELSE value END
+        SET done_at = ${now}, value = CASE WHEN kind IN ('message', 'group') THEN ${new Uint8Array(0)} ELSE value END
         WHERE ${these}`
     ).pipe(Effect.catchTag("SqlError", (cause) => new StorageUnavailable({ cause })))
   })
@@ -127,6 +144,19 @@ const make = Effect.gen(function*() {
     return yield* history(deviceId)
   })
 
+  const groups: InboundJournal["Type"]["groups"] = Effect.fn("InboundJournal.groups")(function*(deviceId, limit) {
+    const found = yield* selectGroups({ deviceId, limit }).pipe(Effect.catchTags(unavailable))
+    return yield* Effect.forEach(found, ({ digest, id, value }) =>
+      cipher.decrypt(journalPlace(deviceId, digest), value).pipe(
+        Effect.flatMap((bytes) => decodeJournalRecord(Buffer.from(bytes).toString())),
+        Effect.flatMap((record) => Effect.tryPromise(() => groupFactsOf(record))),
+        Effect.tapError((error) => Effect.logError("A notification about a group cannot be read", error)),
+        Effect.orElseSucceed(() => []),
+        Effect.map((facts) => ({ id, facts })),
+        Effect.annotateLogs({ deviceId, journalId: id })
+      ))
+  })
+
   const prune = Effect.fn("InboundJournal.prune")(function*(limit: number) {
     const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(redeliveryWindow)
     const old = yield* selectOld({ before, limit }).pipe(Effect.catchTags(unavailable))
@@ -137,7 +167,7 @@ const make = Effect.gen(function*() {
     return old.length
   })
 
-  return InboundJournal.of({ pending, history, done, prune })
+  return InboundJournal.of({ pending, history, groups, done, prune })
 })
 
 const completed = (fact: Inbound, complete: (person: ContactFact) => ContactFact): Inbound => {

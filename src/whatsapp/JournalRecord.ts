@@ -6,10 +6,10 @@ import { classify } from "./MessageContent.ts"
 
 /** What is written of a stanza: enough to read it again later, even with a better reader. */
 export const JournalRecord = Schema.Struct({
-  kind: Schema.Literal("message", "internal", "history", "receipt", "undecryptable"),
+  kind: Schema.Literal("message", "internal", "history", "receipt", "undecryptable", "group"),
   attrs: Schema.Record({ key: Schema.String, value: Schema.String }),
   me: Schema.Struct({ id: Schema.String, lid: Schema.NullOr(Schema.String) }),
-  /** the decrypted bytes with their padding, base64 */
+  /** the decrypted bytes with their padding, base64; of a group's notification the whole stanza */
   plaintext: Schema.optional(Schema.String),
   /** receipts: all message ids */
   ids: Schema.optional(Schema.Array(Schema.String)),
@@ -42,6 +42,8 @@ export const ciphertextDigest = (stanza: BinaryNode, ciphertext: Uint8Array) =>
 export const undecryptableDigest = (stanza: BinaryNode) => digest("undecryptable", stanza.attrs["id"] ?? "", sender(stanza))
 export const receiptDigest = (stanza: BinaryNode, ids: ReadonlyArray<string>) =>
   digest("receipt", sender(stanza), stanza.attrs["type"] ?? "", stanza.attrs["t"] ?? "", ...ids)
+/** Administrators may do the same twice, within one second too: each time under another id. */
+export const groupDigest = (stanza: BinaryNode) => digest("group", stanza.attrs["id"] ?? "", sender(stanza), stanza.attrs["t"] ?? "")
 
 /**
  * Messages that people see lose their plaintext once projected. The others keep it: Baileys works on them after the

@@ -1,4 +1,4 @@
-import { type AuthenticationCreds, USyncQuery, USyncUser, type WAMessageKey } from "@whiskeysockets/baileys"
+import { type AuthenticationCreds, type BinaryNode, USyncQuery, USyncUser, type WAMessageKey } from "@whiskeysockets/baileys"
 import { Array, Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
 import type { ChatState } from "../domain/ChatState.ts"
 import type { ContactFact } from "../domain/Contact.ts"
@@ -13,6 +13,8 @@ import { within } from "./Deadline.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import type { EventOutlet } from "./EventOutlet.ts"
+import { changesGroups, isOfGroup } from "./GroupNotification.ts"
+import { makeGroupQueries } from "./GroupQueries.ts"
 import { personOf } from "./InboundFacts.ts"
 import { makeHistoryDownload } from "./HistoryDownload.ts"
 import type { KeyStore } from "./KeyStore.ts"
@@ -65,6 +67,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     const { jid, lid, pushName } = identityOf(creds)
     return { jid, lid, pushName, phone: PhoneNumber.make(userOf(jid)) }
   }
+  const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
   const finish = (error: unknown) => {
     if (phase === "closed") return
     phase = "closed"
@@ -139,6 +142,12 @@ export const connect = Effect.fnUntraced(function*(parts: {
     }
   })
   sock.ws.on("CB:ack,class:message", sender.onAck)
+  sock.ws.on("CB:notification", (stanza: BinaryNode) => {
+    if (isOfGroup(stanza)) outlet.publish(SocketEvent.GroupsTold(), store.idle())
+  })
+  sock.ws.on("CB:ib,,dirty", (stanza: BinaryNode) => {
+    if (changesGroups(stanza)) outlet.publish(SocketEvent.GroupsStale())
+  })
 
   const settle = (verdict: Verdict): void => {
     switch (verdict) {
@@ -245,7 +254,8 @@ export const connect = Effect.fnUntraced(function*(parts: {
     markRead,
     lookup,
     ...makePersonQueries(sock, ask),
-    ...makeHistoryDownload(parts.egress, () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })),
+    ...makeHistoryDownload(parts.egress, me),
+    groups: makeGroupQueries(sock, ask, { me, forget: socket.forgetGroup }),
     requestPairingCode,
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),

@@ -24,11 +24,16 @@ const agreed: ReadonlyArray<readonly [string, string]> = [
     ["POST /devices/:deviceId/cancel-and-wipe", "admin"], ["DELETE /devices/:deviceId/session", "admin"],
     ["GET /devices/:deviceId/qr", "user"], ["GET /devices/:deviceId/qr-image", "user"], ["GET /devices/:deviceId/qr-base64", "user"],
     ["POST /devices/:deviceId/pairing-code", "admin"], ["POST /devices/:deviceId/send-message", "user"],
+    ["GET /devices/:deviceId/groups", "admin"], ["POST /devices/:deviceId/groups", "admin"],
+    ["GET /devices/:deviceId/groups/:groupId/info", "admin"], ["POST /devices/:deviceId/send-group-message", "admin"],
+    ["POST /devices/:deviceId/groups/:groupId/mention-message", "admin"], ["POST /devices/:deviceId/groups/:groupId/participants", "admin"],
+    ["DELETE /devices/:deviceId/groups/:groupId/participants/:participantJid", "admin"],
+    ["POST /devices/:deviceId/groups/:groupId/admins", "admin"], ["DELETE /devices/:deviceId/groups/:groupId/admins/:adminJid", "admin"],
     ["GET /devices/:deviceId/contacts", "user"], ["GET /devices/:deviceId/chat-history/:jid", "user"],
     ["GET /devices/:deviceId/group-chat-history/:groupId", "user"], ["GET /devices/:deviceId/daily-chat-list", "user"],
     ["GET /devices/:deviceId/statistics", "admin"], ["GET /devices/:deviceId/statistics/daily", "admin"]
   ] as const).map(([key, role]) => [key.replace(" ", ` ${api}`), role] as const),
-  ...["GET /users", "POST /users", "GET /users/:userId", "PUT /users/:userId", "DELETE /users/:userId", "GET /devices", "GET /messages", "GET /contacts", "GET /stats"]
+  ...["GET /users", "POST /users", "GET /users/:userId", "PUT /users/:userId", "DELETE /users/:userId", "GET /devices", "GET /messages", "GET /groups", "GET /contacts", "GET /stats"]
     .map((key) => [key.replace(" ", " /api/admin"), "admin"] as const),
   ...["GET /status", "POST /connect", "POST /regenerate-qr", "POST /disconnect", "POST /send-message", "GET /messages", "GET /contacts"]
     .map((key) => [key.replace(" ", " /api/whatsapp"), "user"] as const)
@@ -36,6 +41,7 @@ const agreed: ReadonlyArray<readonly [string, string]> = [
 
 /** What it takes for the call to be more than refused: a body that is valid. */
 const text = { phone: "6281234567890", message: "halo" }
+const somebody = { participants: ["6281234567890"] }
 const bodies: Readonly<Record<string, unknown>> = {
   "PUT /api/auth/profile": { fullName: "Somebody" },
   "POST /api/api-keys": { name: "a machine", scopes: ["read"] },
@@ -51,6 +57,17 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`PUT ${api}/devices/:deviceId/messages/:messageId`]: { message: "halo" },
   [`POST ${api}/devices/:deviceId/messages/:messageId/forward`]: { phone: "6281234567890" },
   [`POST ${api}/devices/:deviceId/chats/:jid/typing`]: {},
+  [`POST ${api}/devices/:deviceId/groups`]: { name: "Keluarga", participants: [] },
+  [`POST ${api}/devices/:deviceId/groups/join`]: { invite: "AbCdEfGhIjKl" },
+  [`POST ${api}/devices/:deviceId/send-group-message`]: { groupId: "120363000000000001", message: "halo" },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/mention-message`]: { message: "halo", mentions: ["@all"] },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/participants`]: somebody,
+  [`POST ${api}/devices/:deviceId/groups/:groupId/admins`]: somebody,
+  [`POST ${api}/devices/:deviceId/groups/:groupId/join-requests/approve`]: somebody,
+  [`POST ${api}/devices/:deviceId/groups/:groupId/join-requests/reject`]: somebody,
+  [`PUT ${api}/devices/:deviceId/groups/:groupId/subject`]: { name: "Keluarga" },
+  [`PUT ${api}/devices/:deviceId/groups/:groupId/description`]: { description: null },
+  [`PUT ${api}/devices/:deviceId/groups/:groupId/settings`]: { locked: true },
   "POST /api/whatsapp/send-message": text
 }
 
@@ -105,7 +122,7 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
       const { bound, device, keys, otherDevice, people, victim } = yield* cast
       const key = `${method} ${path}`
       const rule = access[key]!
-      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001", messageId: "3EB0AA" }
+      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001", participantJid: "6281234567890", adminJid: "6281234567890", messageId: "3EB0AA" }
       const url = (given: Readonly<Record<string, string>> = {}) =>
         path.replaceAll(/:(\w+)/g, (_, name: string) => {
           const value = { ...samples, ...given }[name]

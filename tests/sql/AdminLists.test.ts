@@ -2,12 +2,15 @@ import { SqlClient } from "@effect/sql"
 import { it } from "@effect/vitest"
 import { DateTime, Effect, Layer } from "effect"
 import { expect } from "vitest"
+import { GroupFact } from "../../src/domain/GroupFact.ts"
 import type { UserId } from "../../src/domain/User.ts"
 import { AdminLists } from "../../src/sql/AdminLists.ts"
 import { Devices } from "../../src/sql/Devices.ts"
+import { Groups } from "../../src/sql/Groups.ts"
 import { GlobalFigures } from "../../src/sql/GlobalFigures.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { Users } from "../../src/sql/Users.ts"
+import { groupJid, snapshot } from "../support/fakeGroups.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { ani, budi, direct, makeDevice, text, world } from "./world.ts"
 
@@ -58,6 +61,14 @@ describeDatabases("AdminLists", (database) => {
         expect((yield* admin.contacts({ ...all, search: "%" })).total).toBe(0)
         expect((yield* admin.contacts({ ...all, deviceId: two, userId: owner })).total).toBe(0)
 
+        const groups = yield* Groups
+        yield* groups.record(one, [GroupFact.Whole({ group: snapshot(groupJid("101"), "Keluarga"), author: null })])
+        yield* groups.record(two, [GroupFact.Whole({ group: snapshot(groupJid("101"), "Keluarga"), author: null })])
+        const everybodys = yield* admin.groups({ ...all, search: "KELU" })
+        expect(everybodys.rows.map(({ group }) => [group.name, group.deviceId])).toEqual([["Keluarga", two], ["Keluarga", one]])
+        expect((yield* admin.groups({ ...all, userId: owner })).rows.map(({ group, userId }) => [group.deviceId, userId])).toEqual([[one, owner]])
+        expect((yield* admin.groups({ ...all, deviceId: one, userId: owner, limit: 1 })).total).toBe(1)
+
         expect((yield* admin.devices(all)).devices.map(({ deviceId }) => deviceId)).toEqual([two, one])
         expect(yield* admin.devices({ ...all, search: two.toUpperCase() })).toMatchObject({ total: 1, devices: [{ deviceId: two }] })
         expect((yield* admin.devices({ ...all, status: "connected" })).total).toBe(0)
@@ -107,8 +118,8 @@ describeDatabases("AdminLists", (database) => {
       Effect.gen(function*() {
         const onMysql = database.name === "MySQL"
         const hint = (index: string) => onMysql ? `FORCE INDEX (${index})` : `INDEXED BY ${index}`
-        for (const [table, column] of [["messages", "device"], ["messages", "user"], ["contacts", "device"], ["contacts", "user"]] as const) {
-          const plan = yield* planOf(`SELECT id FROM ${table} ${hint(`${table}_${column}`)}
+        for (const [table, column] of [["messages", "device"], ["messages", "user"], ["contacts", "device"], ["contacts", "user"], ["groups", "device"], ["groups", "user"]] as const) {
+          const plan = yield* planOf(`SELECT id FROM \`${table}\` ${hint(`${table}_${column}`)}
             WHERE ${column}_id = '1' AND id < 5000 ORDER BY id DESC LIMIT 10000`)
           expect(plan).toContain(`${table}_${column}`)
           expect(plan).not.toMatch(/filesort|TEMP B-TREE/)

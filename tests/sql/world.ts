@@ -12,11 +12,12 @@ import { ChatReading } from "../../src/sql/ChatReading.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
+import { Groups } from "../../src/sql/Groups.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
 import type { TestDatabase } from "../support/databases.ts"
 
-export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Messages.layer, Outbox.layer).pipe(
+export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Groups.layer, Messages.layer, Outbox.layer).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provide(Cipher.layer([Redacted.make("a key that is long enough for tests")]))
 )

@@ -2,7 +2,8 @@ import { Context, DateTime, Duration, Effect, Layer, Option, Queue } from "effec
 import type { HistoryPiece } from "../../src/domain/History.ts"
 import type { MessageId } from "../../src/domain/Message.ts"
 import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
-import { type HistoryEntry, InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
+import type { GroupQueries } from "../../src/whatsapp/GroupQueries.ts"
+import { type GroupEntry, type HistoryEntry, InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
 import type { StorageUnavailable } from "../../src/domain/Storage.ts"
 import { type Ack, type Connection, type CredentialsUnreadable, type HistoryGone, type OpenOptions, QueryFailed, type SendError, SendNotAttempted, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 
@@ -30,6 +31,8 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   /** runs before each look into the journal */
   reading: Effect.Effect<void, StorageUnavailable>
   readonly journal: Array<JournalEntry>
+  groups: GroupQueries
+  readonly groupJournal: Array<GroupEntry>
   readonly histories: Array<HistoryEntry>
   history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
 }>() {
@@ -45,6 +48,8 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         opening: () => Effect.void,
         reading: Effect.void,
         journal: [],
+        groups: noGroups,
+        groupJournal: [],
         histories: [],
         history: () => new QueryFailed({ query: "history", cause: new Error("no history") })
       }
@@ -88,6 +93,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
             query("profile-picture", Effect.succeed(Option.some(`https://pps.whatsapp.net/${size}/${jid}`))),
           about: () => query("about", Effect.map(DateTime.now, (setAt) => ({ about: "Hey there!", setAt }))),
           history: (notification) => Effect.suspend(() => fake.history(notification)),
+          groups: following(() => fake.groups),
           requestPairingCode: () => query("code", Effect.succeed("ABCD1234")),
           probe: query("probe", Effect.succeed(Duration.millis(1))),
           lastHeard: DateTime.now,
@@ -101,9 +107,11 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
       const journal = InboundJournal.of({
         pending: (_, limit) => Effect.suspend(() => Effect.as(fake.reading, fake.journal.slice(0, limit))),
         history: () => Effect.sync(() => Option.fromNullable(fake.histories[0])),
+        groups: (_, limit) => Effect.sync(() => fake.groupJournal.slice(0, limit)),
         done: (_, ids) =>
           Effect.sync(() => {
             const done = new Set(ids)
+            fake.groupJournal.splice(0, fake.groupJournal.length, ...fake.groupJournal.filter((entry) => !done.has(entry.id)))
             fake.histories.splice(0, fake.histories.length, ...fake.histories.filter((entry) => !done.has(entry.id)))
             fake.journal.splice(0, fake.journal.length, ...fake.journal.filter((entry) => !done.has(entry.id)))
           }),
@@ -116,6 +124,33 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
     })
   )
 }
+
+const noAnswer = new QueryFailed({ query: "group", cause: new Error("no answer") })
+/** An account that is in no group. */
+const noGroups: GroupQueries = {
+  all: Effect.succeed([]),
+  get: () => noAnswer,
+  create: () => noAnswer,
+  participants: () => noAnswer,
+  change: () => noAnswer,
+  inviteCode: () => noAnswer,
+  revokeInvite: () => noAnswer,
+  join: () => noAnswer,
+  joinRequests: () => noAnswer
+}
+
+/** What the test says at the time of each call. */
+const following = (groups: () => GroupQueries): GroupQueries => ({
+  all: Effect.suspend(() => groups().all),
+  get: (groupId) => groups().get(groupId),
+  create: (name, people) => groups().create(name, people),
+  participants: (groupId, action, people) => groups().participants(groupId, action, people),
+  change: (groupId, change) => groups().change(groupId, change),
+  inviteCode: (groupId) => groups().inviteCode(groupId),
+  revokeInvite: (groupId) => groups().revokeInvite(groupId),
+  join: (code) => groups().join(code),
+  joinRequests: (groupId) => groups().joinRequests(groupId)
+})
 
 export const paired = (phone: string) => ({
   jid: `${phone}@s.whatsapp.net` as never,

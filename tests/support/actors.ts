@@ -8,6 +8,7 @@ import type { UserId } from "../../src/domain/User.ts"
 import { DeviceActor } from "../../src/actors/DeviceActor.ts"
 import { DeviceLoop } from "../../src/actors/DeviceLoop.ts"
 import { DeviceSession } from "../../src/actors/DeviceSession.ts"
+import { GroupDesks } from "../../src/actors/GroupDesk.ts"
 import { HistoryImport } from "../../src/actors/HistoryImport.ts"
 import { LoginGate } from "../../src/actors/LoginGate.ts"
 import { OutboxPump } from "../../src/actors/OutboxPump.ts"
@@ -18,6 +19,7 @@ import { Contacts } from "../../src/sql/Contacts.ts"
 import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
+import { Groups } from "../../src/sql/Groups.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
@@ -28,7 +30,7 @@ import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
 const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const storage = (outbox: typeof Outbox.layer) =>
-  Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, outbox).pipe(
+  Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, outbox).pipe(
     Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
     Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
   )
@@ -38,7 +40,7 @@ export const actorsWith = (outbox: typeof Outbox.layer) =>
   DeviceActor.layer.pipe(
     Layer.provideMerge(DeviceLoop.layer),
     Layer.provideMerge(DeviceSession.layer),
-    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
+    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, GroupDesks.layer, HistoryImport.layer, LoginGate.layer)),
     Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage(outbox)))
   )
 export const actorsLayer = actorsWith(Outbox.layer)

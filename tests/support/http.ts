@@ -23,11 +23,13 @@ import { DailyChats } from "../../src/sql/DailyChats.ts"
 import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
+import { Groups } from "../../src/sql/Groups.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { MessageSearch } from "../../src/sql/MessageSearch.ts"
 import { Statistics } from "../../src/sql/Statistics.ts"
 import { Users } from "../../src/sql/Users.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
+import { fakeGroups } from "./fakeGroups.ts"
 
 /** What the fakes behind the API do and have been asked. */
 export class Stage extends Context.Tag("tests/Stage")<Stage, {
@@ -211,7 +213,7 @@ const secrets = Layer.succeed(AuthSecrets, {
   refreshSecret: Redacted.make("refresh-secret-of-more-than-32-bytes")
 })
 const repositories = Layer.mergeAll(
-  Devices.layer, Contacts.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, AccountRepositories
+  Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, AccountRepositories
 ).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
@@ -221,7 +223,7 @@ const repositories = Layer.mergeAll(
 export const httpLayer = (settings: Readonly<Record<string, string>> = {}) =>
   HttpApp.layer.pipe(
     Layer.provideMerge(HttpListener.layer),
-    Layer.provideMerge(Layer.mergeAll(fakeActors, fakeSending, fakeMessages, fakeQueries, Tokens.layer)),
+    Layer.provideMerge(Layer.mergeAll(fakeActors, fakeSending, fakeMessages, fakeQueries, fakeGroups, Tokens.layer)),
     Layer.provideMerge(Layer.mergeAll(Stage.layer, Shutdown.layer, secrets, repositories)),
     Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(
       new Map(Object.entries({ PORT: "0", HOST: "127.0.0.1", RATE_LIMIT: "off", ...settings }))

@@ -9,6 +9,7 @@ import { Figures } from "../../sql/GlobalFigures.ts"
 import { DeviceView } from "../DeviceView.ts"
 import * as Envelope from "../Envelope.ts"
 import { Authorized } from "./Authorization.ts"
+import { GroupView } from "./GroupBodies.ts"
 import { idOf, pages, RowId } from "./Paging.ts"
 
 const Search = Schema.optional(Schema.String.pipe(Schema.maxLength(100)))
@@ -31,6 +32,7 @@ const bounded = "Newest first. `total` counts among the newest rows alone (10000
 export const MessageOfUser = Schema.Struct({ ...Message.fields, userId: UserId }).annotations({ identifier: "MessageOfUser" })
 export const ContactOfUser = Schema.Struct({ ...Contact.fields, userId: UserId, deviceId: DeviceId })
   .annotations({ identifier: "ContactOfUser" })
+export const GroupOfUser = Schema.Struct({ ...GroupView.fields, userId: UserId }).annotations({ identifier: "GroupOfUser" })
 
 export const AdminListsApi = HttpApiGroup.make("adminLists")
   .add(
@@ -74,6 +76,21 @@ export const AdminListsApi = HttpApiGroup.make("adminLists")
       .annotateContext(OpenApi.annotations({
         summary: "List all contacts",
         description: `${bounded} \`search\` looks into names and phone number.`
+      }))
+  )
+  .add(
+    HttpApiEndpoint.get("groups", "/groups")
+      .setUrlParams(Schema.Struct({
+        ...pages,
+        before: Schema.optional(RowId),
+        userId: ofUser,
+        deviceId: Schema.optional(DeviceId),
+        search: Search
+      }))
+      .addSuccess(Envelope.success(newest(GroupOfUser)))
+      .annotateContext(OpenApi.annotations({
+        summary: "List all groups",
+        description: `${bounded} \`search\` looks into the name. A group that several devices are in is there once for each.`
       }))
   )
   .add(

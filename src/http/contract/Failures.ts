@@ -4,6 +4,7 @@ import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "..
 import { ApiKeyNotFound, InsufficientScope, TooManyApiKeys } from "../../domain/ApiKey.ts"
 import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
+import { GroupNotFound, GroupRefused, InviteNotFound, NotGroupAdmin, NotGroupMember, ParticipantRefused } from "../../domain/Group.ts"
 import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
@@ -35,6 +36,12 @@ export const deviceElsewhere = Envelope.failure(DeviceElsewhere)
 export const deviceNotConnected = Envelope.failure(DeviceNotConnected)
 export const whatsAppUnanswered = Envelope.failure(WhatsAppUnanswered)
 export const statisticsPeriodInvalid = Envelope.failure(StatisticsPeriodInvalid)
+export const groupNotFound = Envelope.failure(GroupNotFound)
+export const notGroupMember = Envelope.failure(NotGroupMember)
+export const notGroupAdmin = Envelope.failure(NotGroupAdmin)
+export const groupRefused = Envelope.failure(GroupRefused)
+export const participantRefused = Envelope.failure(ParticipantRefused)
+export const inviteNotFound = Envelope.failure(InviteNotFound)
 export const notPairing = Envelope.failure(NotPairing)
 export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)

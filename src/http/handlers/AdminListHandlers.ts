@@ -4,6 +4,7 @@ import { AdminLists, type NewestPage } from "../../sql/AdminLists.ts"
 import { GlobalFigures } from "../../sql/GlobalFigures.ts"
 import { Api } from "../Api.ts"
 import { deviceView } from "../DeviceView.ts"
+import { groupView } from "./GroupReading.ts"
 
 export const layer = HttpApiBuilder.group(Api, "adminLists", (handlers) =>
   Effect.gen(function*() {
@@ -27,6 +28,11 @@ export const layer = HttpApiBuilder.group(Api, "adminLists", (handlers) =>
         Effect.map(
           lists.contacts({ ...query, offset: (page - 1) * query.limit }),
           shown(page, query.limit, ({ contact, deviceId, userId }) => ({ ...contact, userId, deviceId }))
+        ))
+      .handle("groups", ({ urlParams: { page, ...query } }) =>
+        Effect.map(
+          lists.groups({ ...query, offset: (page - 1) * query.limit }),
+          shown(page, query.limit, ({ group, userId }) => ({ ...groupView(group), userId }))
         ))
       .handle("stats", () => figures.read)
   }))

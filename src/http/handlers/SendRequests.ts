@@ -13,7 +13,9 @@ import { SendFailed } from "../SendFailed.ts"
 export const makeSendRequests = Effect.map(Sending, (sending) =>
   Effect.fnUntraced(function*(
     request: SendRequest,
-    { headers, urlParams }: { readonly headers: typeof SendHeaders.Type; readonly urlParams: typeof WaitParams.Type }
+    { headers, urlParams }: { readonly headers: typeof SendHeaders.Type; readonly urlParams: typeof WaitParams.Type },
+    /** by what a repetition is known */
+    asked: unknown = request
   ) {
     const { device } = yield* CallerDevice
     const idempotencyKey = headers["idempotency-key"]
@@ -21,14 +23,14 @@ export const makeSendRequests = Effect.map(Sending, (sending) =>
       deviceId: device.deviceId,
       request,
       idempotencyKey,
-      requestHash: idempotencyKey === undefined ? undefined : requestHash(request),
+      requestHash: idempotencyKey === undefined ? undefined : requestHash(asked),
       wait: { until: urlParams.wait, timeout: Duration.seconds(urlParams.timeout) }
     })
     if (replayed) yield* markReplayed
     return yield* answer(device, message)
   }))
 
-const requestHash = (request: SendRequest): string => createHash("sha256").update(JSON.stringify(request)).digest("hex")
+const requestHash = (asked: unknown): string => createHash("sha256").update(JSON.stringify(asked)).digest("hex")
 
 const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeader(response, "idempotency-replayed", "true"))

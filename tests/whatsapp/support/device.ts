@@ -32,6 +32,7 @@ export const openOptions = (changes: Partial<OpenOptions> = {}): OpenOptions => 
   epoch: 1,
   pairing: false,
   sentPayload: () => Effect.succeedNone,
+  groupMembers: () => Effect.succeedNone,
   ...changes
 })
 
