@@ -18,8 +18,13 @@ const received = Metric.counter("whatsapp_journal_projected_total", {
   description: "Journal entries turned into rows and events",
   incremental: true
 })
+const quarantined = Metric.counter("whatsapp_journal_quarantined_total", {
+  description: "Journal entries given up since the database refuses their rows",
+  incremental: true
+})
 
 export const sendCount = (result: "sent" | "failed") => Metric.update(Metric.tagged(sends, "result", result), 1)
 export const sendLatency = (took: Duration.Duration) => Metric.update(seconds, Duration.toSeconds(took))
 export const closeCount = (reason: DeviceReason) => Metric.update(Metric.tagged(closes, "reason", reason), 1)
+export const quarantinedCount = Metric.update(quarantined, 1)
 export const projectedCount = (entries: number) => Metric.update(received, entries)

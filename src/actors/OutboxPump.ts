@@ -1,9 +1,11 @@
 import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import { failpoint } from "../domain/Failpoint.ts"
 import { phoneJid } from "../domain/Jid.ts"
-import type { SendFailure } from "../domain/Message.ts"
+import { isForward, type SendFailure } from "../domain/Message.ts"
 import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
+import { Messages } from "../sql/Messages.ts"
 import { Outbox, type OutboxRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { encodeText } from "../whatsapp/OutgoingContent.ts"
@@ -44,6 +46,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
     Effect.gen(function*() {
       const outbox = yield* Outbox
       const contacts = yield* Contacts
+      const messages = yield* Messages
       const signals = yield* Signals
 
       const postpone = (row: OutboxRow, seconds: number) =>
@@ -55,6 +58,19 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
       const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
         row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
+
+      /** Waits for a receipt: whoever gives one has the message, and its ack is lost or late. */
+      const received = Effect.fnUntraced(function*(deviceId: DeviceId, row: OutboxRow) {
+        const taps = yield* signals.message(row.messageId)
+        const status = Queue.take(taps).pipe(
+          Effect.zipRight(messages.get(deviceId, row.messageId)),
+          Effect.map(({ status }) => status),
+          // who cannot look now waits for the ack
+          Effect.catchAll(() => Effect.succeed("pending" as const))
+        )
+        yield* Effect.repeat(status, { until: (status) => isForward("sent", status) || status === "sent" })
+        return "received" as const
+      })
 
       /** The address to write to; none if WhatsApp does not know the number. `registered` are numbers that it does know. */
       const recipient = Effect.fnUntraced(function*(
@@ -140,14 +156,21 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
             const payload = row.payload ?? encodeText(row.content)
+            failpoint("outbox.taken")
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* untilStored(outbox.claim(row, epoch, payload)))) return
-            const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))
+            failpoint("outbox.claimed")
+            const [took, proof] = yield* Effect.timed(
+              Effect.raceFirst(connection.send(to.value, row.messageId, payload), received(deviceId, row))
+            )
+            failpoint("outbox.acked")
             unacknowledged = 0
             unanswered = 0
-            yield* untilStored(outbox.sent(row, ack.at))
+            // what a receipt proved stands in the row already
+            if (proof !== "received") yield* untilStored(outbox.sent(row, proof.at))
             yield* Effect.zipRight(sendCount("sent"), sendLatency(took))
           },
+          Effect.scoped,
           (effect, row) =>
             effect.pipe(
               Effect.catchTags({

@@ -1,14 +1,17 @@
-import { Context, Effect, Layer } from "effect"
+import { Array, Cause, Context, Effect, Layer, Option, Schedule } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Inbound } from "../domain/Inbound.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
+import { isRefusal } from "../sql/Dialect.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Messages } from "../sql/Messages.ts"
-import { InboundJournal } from "../whatsapp/InboundJournal.ts"
-import { projectedCount } from "./ActorMetrics.ts"
+import { InboundJournal, type JournalEntry } from "../whatsapp/InboundJournal.ts"
+import { projectedCount, quarantinedCount } from "./ActorMetrics.ts"
 import { Signals } from "./Signals.ts"
 
 const batch = 100
+/** before an entry whose rows the database refuses is given up; a refusal may also come of two writers at once */
+const tries = Schedule.exponential("50 millis").pipe(Schedule.intersect(Schedule.recurs(2)))
 
 /** Turns the journal of a device into rows and events, oldest first, each batch in one transaction. */
 export class Projector extends Context.Tag("whatsapp-service/Projector")<Projector, {
@@ -25,9 +28,7 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
       const events = yield* EventLog
       const signals = yield* Signals
 
-      const project = Effect.fnUntraced(function*(deviceId: DeviceId) {
-        const entries = yield* journal.pending(deviceId, batch)
-        if (entries.length === 0) return 0
+      const write = Effect.fnUntraced(function*(deviceId: DeviceId, entries: ReadonlyArray<JournalEntry>) {
         const facts = entries.map((entry) => entry.fact)
         yield* events.transaction(
           Effect.zipRight(
@@ -37,7 +38,49 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
         )
         yield* signals.messagesChanged(facts.filter(Inbound.$is("Receipt")).flatMap((receipt) => receipt.messageIds))
         yield* projectedCount(entries.length)
-        return entries.length
+      })
+
+      /** Aside with it: for its sake nothing else waits, and nothing of it is lost. */
+      const quarantine = Effect.fnUntraced(function*(deviceId: DeviceId, entries: Array.NonEmptyReadonlyArray<JournalEntry>, why: string) {
+        const journalId = entries[0].id
+        const messageIds = entries.flatMap(({ fact }) =>
+          fact._tag === "Receipt" ? fact.messageIds : fact._tag === "Internal" ? [] : [fact.messageId])
+        yield* events.transaction(
+          Effect.zipRight(
+            journal.quarantine(deviceId, journalId),
+            events.append([{ type: "message.quarantined", deviceId, data: { journalId, messageIds, reason: why } }])
+          )
+        )
+        yield* Effect.logError("What WhatsApp sent cannot be written and was put aside").pipe(
+          Effect.annotateLogs({ deviceId, journalId, why })
+        )
+        yield* quarantinedCount
+      })
+
+      /** Each entry by itself: what is wrong with one of them concerns no other. */
+      const writeOneByOne = (deviceId: DeviceId, entries: Array.NonEmptyReadonlyArray<JournalEntry>) =>
+        Effect.forEach(Array.groupWith(entries, (one, other) => one.id === other.id), (ofOne) =>
+          write(deviceId, ofOne).pipe(
+            Effect.sandbox,
+            Effect.retry({ schedule: tries, while: (cause) => Option.isSome(refusal(cause)) }),
+            Effect.unsandbox,
+            Effect.catchAllCause((cause) =>
+              Option.match(refusal(cause), {
+                onNone: () => Effect.failCause(cause),
+                onSome: (why) => quarantine(deviceId, ofOne, why)
+              })
+            )
+          ), { discard: true })
+
+      const project = Effect.fnUntraced(function*(deviceId: DeviceId) {
+        const entries = yield* journal.pending(deviceId, batch)
+        if (!Array.isNonEmptyReadonlyArray(entries)) return 0
+        yield* write(deviceId, entries).pipe(
+          Effect.catchAllCause((cause) =>
+            Option.isSome(refusal(cause)) ? writeOneByOne(deviceId, entries) : Effect.failCause(cause))
+        )
+        // several facts of one entry may go beyond the limit, which counts entries
+        return new Set(entries.map((entry) => entry.id)).size
       })
 
       const drain = Effect.fn("Projector.drain")(function*(deviceId: DeviceId) {
@@ -61,3 +104,15 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
     })
   )
 }
+
+/** Why this cannot be written, whenever one tries; none if the database is to blame, or nobody. */
+const refusal = (cause: Cause.Cause<StorageUnavailable>): Option.Option<string> => {
+  if (Cause.isInterrupted(cause)) return Option.none()
+  const error = Cause.squash(cause)
+  if (!Cause.isDie(cause) && !isRefusal(error)) return Option.none()
+  return Option.some(innermost(error).slice(0, 500))
+}
+
+/** The drivers' own words: what wraps them says no more than that a statement failed. */
+const innermost = (error: unknown): string =>
+  error instanceof Error ? (error.cause === undefined ? error.message : innermost(error.cause)) : String(error)

@@ -49,7 +49,7 @@ export class Exchange {
     const chat = this.#directory.byJid(chatJid)
     const occasion = { phone: own.phone, device: companion.number, ...(chat ? { to: chat.phone } : {}) }
     const refusal = faults.take("ack-error", occasion)
-    if (refusal) return this.#ack(stream, stanza, { error: String(refusal.code) })
+    if (refusal) return this.#refuse(stream, stanza, refusal)
     if (!chat) return this.#ack(stream, stanza, { error: String(NOT_FOUND) })
     const copies = this.#copies(stanza, to)
     if (copies.length === 0) {
@@ -96,6 +96,12 @@ export class Exchange {
     if (error !== undefined) this.#hub.stats.add("nacks")
     const of = { phone: companion.account.phone, device: companion.number }
     this.#hub.events.emit("ack", error === undefined ? { ...of, id } : { ...of, id, error })
+  }
+
+  #refuse(stream: Stream | undefined, stanza: Node, { code, ms }: { readonly code: number; readonly ms?: number }): void {
+    const refuse = () => this.#ack(stream, stanza, { error: String(code) })
+    if (ms === undefined) refuse()
+    else this.#hub.timers.after(ms, refuse)
   }
 
   #ack(stream: Stream | undefined, stanza: Node, extra: { readonly error?: string; readonly phash?: string }): void {
@@ -146,8 +152,11 @@ export class Exchange {
       ciphertext: bytesOf(enc) ?? Buffer.alloc(0)
     }
     const occasion = { phone: from.account.phone, device: from.number, to: device.account.phone }
-    if (device.number === 0 && this.#hub.faults.take("ask-retry", occasion)) {
-      return askForRetry(this.#hub, device, from, incoming, device.pretendFailure(incoming))
+    const pretended = device.number === 0 ? this.#hub.faults.take("ask-retry", occasion) : undefined
+    if (pretended) {
+      const addressed = pretended.lid === true ? { ...incoming, to: device.account.lidJid() } : incoming
+      const ask = () => askForRetry(this.#hub, device, from, addressed, device.pretendFailure(incoming))
+      return pretended.ms === undefined ? ask() : void this.#hub.timers.after(pretended.ms, ask)
     }
     if (stanza.attrs.category === "peer") return device.receivePeer(incoming)
     const { outcome, retry } = device.receive(incoming)

@@ -118,8 +118,9 @@ export class Outgoing {
     const addresses = letter.peer
       ? { from: account.jid(from.number), category: "peer" }
       : this.#addresses(account, from.number, lid, own && letter.to !== account ? letter.to : undefined)
+    const group = letter.peer ? undefined : this.#hub.faults.take("in-group", occasion)?.group
     const attrs = {
-      ...addresses,
+      ...(group === undefined ? addresses : { ...addresses, from: group, participant: addresses.from }),
       id: letter.id,
       type: kindOf(letter.message),
       t: this.#hub.seconds(),

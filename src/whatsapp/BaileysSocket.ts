@@ -1,5 +1,6 @@
 import { type AuthenticationCreds, type BinaryNode, makeWASocket, proto, type UserFacingSocketConfig, type WASocket } from "@whiskeysockets/baileys"
 import { Clock, Duration, Effect, Option, Runtime } from "effect"
+import { failpoint } from "../domain/Failpoint.ts"
 import { bareJid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import { baileysLogger } from "./BaileysLogger.ts"
@@ -7,6 +8,7 @@ import { ClosedBecause, passkeyRequired } from "./CloseReason.ts"
 import { BoundedCache } from "./BoundedCache.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
+import { makeHearing } from "./Hearing.ts"
 import { receiptStatus } from "./InboundFacts.ts"
 import { encodeRecord, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
 import type { KeyStore } from "./KeyStore.ts"
@@ -20,6 +22,8 @@ export interface BaileysSocket {
   readonly guards: SocketGuards
   /** milliseconds since 1970, of the last frame that could be read */
   readonly lastHeard: () => number
+  /** for how many milliseconds messages have come in and none was dealt with */
+  readonly deafFor: () => number
 }
 
 /** A name that phones accept in every way of linking; some refuse to link one they do not know. */
@@ -41,6 +45,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const stanzas = new WeakMap<Uint8Array, BinaryNode>()
   const acknowledged = new BoundedCache<true>({ capacity: 1000, ttl: "10 minutes" })
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
+  const hearing = makeHearing(now)
   let lastHeard = now()
 
   const config: UserFacingSocketConfig = {
@@ -133,12 +138,17 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   }
 
   const sock = makeWASocket(config)
-  const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before })
+  const guards: SocketGuards = guardSocket(sock, {
+    heard: () => (lastHeard = now()),
+    before,
+    handling: hearing.message
+  })
   // groups change while nobody listens
   caches.groups.flushAll()
   sock.ev.on("creds.update", () => {
+    failpoint("creds.handed")
     const saved = store.saveCreds(creds)
-    saved.catch(() => undefined)
+    saved.then(() => failpoint("creds.stored"), () => undefined)
     guards.gate.hold(saved)
   })
   sock.ev.on("group-participants.update", ({ id }) => caches.groups.del(id))
@@ -146,7 +156,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     for (const { id } of updates) if (id) caches.groups.del(id)
   })
 
-  const socket: BaileysSocket = { sock, guards, lastHeard: () => lastHeard }
+  const socket: BaileysSocket = { sock, guards, lastHeard: () => lastHeard, deafFor: hearing.deafFor }
   return socket
 })
 

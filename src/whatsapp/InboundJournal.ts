@@ -24,6 +24,8 @@ export class InboundJournal extends Context.Tag("whatsapp-service/InboundJournal
   readonly pending: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<JournalEntry>, StorageUnavailable>
   /** Call within the transaction of what the entries became. The ciphertext hashes stay for 14 days, to know a redelivery. */
   readonly done: (deviceId: DeviceId, ids: ReadonlyArray<number>) => Effect.Effect<void, StorageUnavailable>
+  /** Gives an entry up that no rows can be made of: it stays as it is for 14 days. Call within the transaction that tells it. */
+  readonly quarantine: (deviceId: DeviceId, id: number) => Effect.Effect<void, StorageUnavailable>
   /** Removes what is done and older than 14 days, at most `limit` rows. */
   readonly prune: (limit: number) => Effect.Effect<number, StorageUnavailable>
 }>() {
@@ -96,6 +98,13 @@ const make = Effect.gen(function*() {
     ).pipe(Effect.catchTag("SqlError", (cause) => new StorageUnavailable({ cause })))
   })
 
+  const quarantine = Effect.fn("InboundJournal.quarantine")(function*(deviceId: DeviceId, id: number) {
+    const now = yield* Clock.currentTimeMillis
+    yield* sql`UPDATE inbound_journal SET kind = 'quarantined', done_at = ${now} WHERE device_id = ${deviceId} AND id = ${id}`.pipe(
+      Effect.catchTag("SqlError", (cause) => new StorageUnavailable({ cause }))
+    )
+  })
+
   const prune = Effect.fn("InboundJournal.prune")(function*(limit: number) {
     const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(redeliveryWindow)
     const old = yield* selectOld({ before, limit }).pipe(Effect.catchTags(unavailable))
@@ -106,7 +115,7 @@ const make = Effect.gen(function*() {
     return old.length
   })
 
-  return InboundJournal.of({ pending, done, prune })
+  return InboundJournal.of({ pending, done, quarantine, prune })
 })
 
 const completed = (fact: Inbound, complete: (person: ContactFact) => ContactFact): Inbound => {

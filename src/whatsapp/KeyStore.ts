@@ -2,6 +2,7 @@ import { type AuthenticationCreds, BufferJSON, proto, type SignalDataSet, type S
 import { Duration, Effect, Either, Exit, Runtime, Schedule } from "effect"
 import type { Undecipherable } from "../domain/Cipher.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import { failpoint } from "../domain/Failpoint.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import type { AuthChanges, AuthError, AuthMutation, AuthRows, JournalRow } from "./AuthRows.ts"
 import { BoundedCache } from "./BoundedCache.ts"
@@ -83,7 +84,9 @@ export const makeKeyStore = (options: {
       pending.delete(key)
       cache.set(key, handed.text)
     }
-    if (changes.journal.length > 0) options.onJournalled()
+    if (changes.journal.length === 0) return
+    failpoint("journal.committed")
+    options.onJournalled()
   }
 
   const write = (changes: AuthChanges): Promise<void> => {

@@ -1,11 +1,12 @@
 import { type AuthenticationCreds, USyncQuery, USyncUser } from "@whiskeysockets/baileys"
 import { Array, Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
 import type { ContactFact } from "../domain/Contact.ts"
+import { failpoint } from "../domain/Failpoint.ts"
 import { userOf } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { identityOf, isPaired, makeBaileysSocket } from "./BaileysSocket.ts"
 import { BoundedCache } from "./BoundedCache.ts"
-import { ClosedBecause, type CloseReason, closeReason, connectionLost, silent } from "./CloseReason.ts"
+import { ClosedBecause, type CloseReason, closeReason, connectionLost, deaf, silent } from "./CloseReason.ts"
 import { contactFacts } from "./ContactFacts.ts"
 import { within } from "./Deadline.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
@@ -20,6 +21,7 @@ import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./C
 const serverJid = "@s.whatsapp.net"
 const silenceLimit = Duration.toMillis("17.5 seconds")
 const loginLimit = Duration.toMillis("45 seconds")
+const deafLimit = Duration.toMillis("60 seconds")
 const drainLimit = Duration.toMillis("90 seconds")
 /** the first login brings the whole address book */
 const contactsAtOnce = 500
@@ -105,6 +107,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     return true
   }
   const tell = (contacts: ReadonlyArray<ContactFact>) => {
+    failpoint("listener.contacts")
     for (const chunk of Array.chunksOf(contacts.filter(isNews), contactsAtOnce)) {
       if (chunk.length > 0) outlet.publish(SocketEvent.Contacts({ contacts: chunk }))
     }
@@ -134,6 +137,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     if (phase === "connecting" && at - startedAt > loginLimit) guards.fail(new ClosedBecause(silent))
     else if (phase === "open" && !drained && at - openedAt > drainLimit) guards.fail(new ClosedBecause(silent))
     else if (phase !== "connecting" && at - socket.lastHeard() > silenceLimit) guards.fail(new ClosedBecause(silent))
+    else if (socket.deafFor() > deafLimit) guards.fail(new ClosedBecause(deaf))
   })
   yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("2 seconds")))
 

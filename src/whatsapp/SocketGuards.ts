@@ -26,11 +26,13 @@ const closeTimeout = 1000
 /**
  * Stands between Baileys and its WebSocket: what a listener throws ends this socket and not the process; frames pass the
  * write gate; refused upgrades and dead links end in time. `heard` is called for every frame that could be read, `before`
- * may delay the listeners of a stanza, for instance until it is stored.
+ * may delay the listeners of a stanza, for instance until it is stored; `handling` hears when those of a message have
+ * ended.
  */
 export const guardSocket = (sock: WASocket, hooks: {
   readonly heard: () => void
   readonly before: (event: string, stanza: BinaryNode) => Promise<void> | undefined
+  readonly handling: (handled: Promise<unknown>) => void
 }): SocketGuards => {
   const { ws } = sock
   const raw: unknown = Reflect.get(ws, "socket")
@@ -58,9 +60,8 @@ export const guardSocket = (sock: WASocket, hooks: {
       fail(new ClosedBecause(event === "message" ? unreadableFrame : { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }, error))
     }
   }
-  const dispatch = (event: string | symbol, args: ReadonlyArray<unknown>) => {
-    for (const listener of ws.rawListeners(event)) void call(event, listener as Listener, args)
-  }
+  const dispatch = (event: string | symbol, args: ReadonlyArray<unknown>): Promise<unknown> =>
+    Promise.all(ws.rawListeners(event).map((listener) => call(event, listener as Listener, args)))
   const questions = (event: string) => ws.rawListeners(event).filter((listener) => !permanent.has(listener))
   const settle = () => {
     const closed = new Error("Connection Closed")
@@ -70,7 +71,7 @@ export const guardSocket = (sock: WASocket, hooks: {
   const closeAfter = async (frames: Promise<unknown>, args: ReadonlyArray<unknown>) => {
     await frames
     settle()
-    dispatch("close", args)
+    void dispatch("close", args)
   }
 
   ws.emit = (event: string | symbol, ...args: ReadonlyArray<unknown>): boolean => {
@@ -90,9 +91,11 @@ export const guardSocket = (sock: WASocket, hooks: {
       return true
     }
     const stored = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
-    if (stored === undefined) dispatch(event, args)
-    // not stored, not handled, not acknowledged: whoever could not store it ends the socket
-    else stored.then(() => dispatch(event, args), () => undefined)
+    const handled = stored === undefined
+      ? dispatch(event, args)
+      // not stored, not handled, not acknowledged: whoever could not store it ends the socket
+      : stored.then(() => dispatch(event, args), () => undefined)
+    if (event === "CB:message") hooks.handling(handled)
     return true
   }
 

@@ -1,3 +1,5 @@
+import { failpoint } from "../domain/Failpoint.ts"
+
 /** Where a frame that matters to someone stands. */
 export interface Ticket {
   state: "waiting" | "written"
@@ -78,6 +80,8 @@ export class WriteGate {
     if (frame.ticket) frame.ticket.state = "written"
     try {
       this.#write(frame.data, frame.callback)
+      if (frame.ticket) failpoint("message.left")
+      failpoint("frame.left")
     } catch (error) {
       frame.callback?.(error instanceof Error ? error : new Error(String(error)))
     }

@@ -27,6 +27,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   /** runs before each look into the journal */
   reading: Effect.Effect<void, StorageUnavailable>
   readonly journal: Array<JournalEntry>
+  readonly quarantined: Array<number>
 }>() {
   static readonly layer = Layer.effectContext(
     Effect.gen(function*() {
@@ -39,7 +40,8 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         alive: true,
         opening: () => Effect.void,
         reading: Effect.void,
-        journal: []
+        journal: [],
+        quarantined: []
       }
       const attempts = new Map<string, number>()
 
@@ -90,6 +92,11 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
           Effect.sync(() => {
             const done = new Set(ids)
             fake.journal.splice(0, fake.journal.length, ...fake.journal.filter((entry) => !done.has(entry.id)))
+          }),
+        quarantine: (_, id) =>
+          Effect.sync(() => {
+            fake.quarantined.push(id)
+            fake.journal.splice(0, fake.journal.length, ...fake.journal.filter((entry) => entry.id !== id))
           }),
         prune: () => Effect.succeed(0)
       })

@@ -24,6 +24,8 @@ const required: Record<FaultKind, Readonly<Record<string, Check>>> = {
   "corrupt": {},
   "duplicate": {},
   "re-encrypt": {},
+  "in-group": { group: "string" },
+  "app-state-blob": {},
   "passkey": {}
 }
 

@@ -1,11 +1,13 @@
-import { EmulatorError } from "../EmulatorError.ts"
 import type { EmulatorServer } from "../EmulatorServer.ts"
 import type { Phone } from "../Phone.ts"
 import { node } from "../protocol/node.ts"
 import type { Received } from "../Received.ts"
 import { type Breakage, breakages } from "../server/Breakage.ts"
+import { known } from "./known.ts"
 import { BadRequest, type Route, text, textIf } from "./Route.ts"
+import { deviceRoutes } from "./deviceRoutes.ts"
 import { faultOf } from "./faultOf.ts"
+import { letterRoutes } from "./letterRoutes.ts"
 
 const shown = (received: Received) => ({
   id: received.id,
@@ -32,12 +34,6 @@ const state = (server: EmulatorServer) => ({
   accounts: server.phones.map(describe),
   connections: server.connections.map(({ id, label }) => ({ id, ...label }))
 })
-
-const known = (server: EmulatorServer, number = ""): Phone => {
-  const phone = server.find(number)
-  if (!phone) throw new EmulatorError("unknown-phone", `no phone ${number}: POST /phones {"phone": "${number}"}`)
-  return phone
-}
 
 /** Breaks the stream of a device now, instead of waiting for an occasion. */
 const breakNow = (server: EmulatorServer, body: Readonly<Record<string, unknown>>) => {
@@ -119,5 +115,7 @@ export const routes: ReadonlyArray<Route> = [
   ["DELETE", "/faults", ({ server }) => {
     server.faults.clear()
     return {}
-  }]
+  }],
+  ...letterRoutes,
+  ...deviceRoutes
 ]
