@@ -9,11 +9,11 @@ export const makeHearing = (now: () => number) => {
     /** `handled` settles when the message has been dealt with, well or not. */
     message: (handled: Promise<unknown>): void => {
       if (waiting++ === 0) lastHandled = now()
-      const done = () => {
+      const settled = () => {
         waiting--
         lastHandled = now()
       }
-      handled.then(done, done)
+      handled.then(settled, settled)
     },
     /** For how many milliseconds messages have waited and none was dealt with; 0 if none waits. */
     deafFor: (): number => (waiting === 0 ? 0 : now() - lastHandled)

@@ -31,6 +31,16 @@ describe("messages from a linked device", () => {
     await client.untilAck(id)
   })
 
+  it("refuses late", async () => {
+    const { budi, link, server } = await world()
+    const client = await link()
+    server.faults.add({ kind: "ack-error", code: 463, ms: 60, times: 1 })
+    const id = await client.send(BUDI, "ditolak")
+    expect(client.acks).toEqual([])
+    expect(await client.untilAck(id)).toMatchObject({ error: "463" })
+    expect(budi.inbox.length).toBe(0)
+  })
+
   it("refuses with any error, to one recipient", async () => {
     const { budi, link, server } = await world()
     const ani = server.phone("6281200000002")
@@ -99,6 +109,15 @@ describe("messages to a linked device", () => {
     expect(frames).toEqual([twice, twice, anew, anew])
     budi.resend(anew)
     await client.until(() => copies(client, anew) === 3, "a third copy")
+  })
+
+  it("arrive as those of a group", async () => {
+    const { budi, link, server } = await world()
+    const client = await link()
+    server.faults.add({ kind: "in-group", group: "120363000000000001@g.us", from: BUDI, times: 1 })
+    await budi.send(SITI, "semua")
+    const { message } = await client.untilMessage("semua")
+    expect(message.key).toMatchObject({ remoteJid: "120363000000000001@g.us", participant: budi.jid })
   })
 
   it("come late, on a session that has been replaced", async () => {

@@ -16,7 +16,7 @@ export const freePort = () =>
   })
 
 /** Asks until the answer is not undefined; says what it waited for when it gives up. */
-export const until = async <A>(what: string, ask: () => Promise<A | undefined> | A | undefined, timeout = 20_000): Promise<A> => {
+export const until = async <A>(what: string, ask: () => Promise<A | undefined> | A | undefined, timeout = 60_000): Promise<A> => {
   const end = performance.now() + timeout
   let last: unknown
   for (;;) {

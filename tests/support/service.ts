@@ -61,19 +61,21 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
     return json.data
   }
 
-  const start = async () => {
-    const running = startBuilt(["serve"], env)
+  /** `more` is for this life alone. */
+  const start = async (more: Readonly<Record<string, string>> = {}) => {
+    const running = startBuilt(["serve"], { ...env, ...more })
     built = running
     await until(
       "the service to be ready",
       async () => {
-        if (running.child.exitCode !== null) throw new Error(running.output())
+        if (isOver()) return true
         return (await fetch(`${url}/health/ready`)).ok ? true : undefined
       },
-      30_000
+      120_000
     ).catch((error: unknown) => {
       throw new Error(`the service did not start:\n${running.output()}`, { cause: error })
     })
+    if (isOver()) throw new Error(`the service ended at its start:\n${running.output()}`)
     token = ""
     token = (await ask("POST", "/api/auth/login", admin)).token
   }
@@ -82,6 +84,12 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
     const code = await built?.end(signal)
     return code ?? null
   }
+
+  /** Sends a signal and does not wait. */
+  const signal = (name: NodeJS.Signals) => built?.child.kill(name)
+  /** Waits until it has ended by itself. */
+  const ended = () => until("the service to end", () => isOver() ? true : undefined)
+  const isOver = () => built === undefined || built.child.exitCode !== null || built.child.signalCode !== null
 
   /** Collects events from `lastEventId` on, through as many connections as it takes. */
   const events = (lastEventId?: number) => {
@@ -119,6 +127,9 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
     url,
     start,
     end,
+    signal,
+    ended,
+    isOver,
     call,
     ask,
     events,
