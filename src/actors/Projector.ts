@@ -1,10 +1,11 @@
-import { Array, Cause, Context, Effect, Layer, Option, Schedule } from "effect"
+import { Array, Cause, Context, DateTime, Effect, Layer, Option, Schedule } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Inbound } from "../domain/Inbound.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { isRefusal } from "../sql/Dialect.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Messages } from "../sql/Messages.ts"
+import { plainJid } from "../whatsapp/InboundFacts.ts"
 import { InboundJournal, type JournalEntry } from "../whatsapp/InboundJournal.ts"
 import { projectedCount, quarantinedCount } from "./ActorMetrics.ts"
 import { Signals } from "./Signals.ts"
@@ -45,6 +46,8 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
         const journalId = entries[0].id
         const messageIds = entries.flatMap(({ fact }) =>
           fact._tag === "Receipt" ? fact.messageIds : fact._tag === "Internal" ? [] : [fact.messageId])
+        // where not even this can be written, the entry is not to blame
+        yield* messages.record(deviceId, [nothing])
         yield* events.transaction(
           Effect.zipRight(
             journal.quarantine(deviceId, journalId),
@@ -104,6 +107,14 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
     })
   )
 }
+
+/** A fact that goes the way of all facts and leaves nothing behind. */
+const nothing = Inbound.Receipt({
+  origin: { chat: plainJid("status@broadcast"), peer: undefined, participant: undefined, fromMe: false },
+  messageIds: [],
+  status: "sent",
+  timestamp: DateTime.unsafeMake(0)
+})
 
 /** Why this cannot be written, whenever one tries; none if the database is to blame, or nobody. */
 const refusal = (cause: Cause.Cause<StorageUnavailable>): Option.Option<string> => {

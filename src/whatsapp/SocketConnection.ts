@@ -19,7 +19,7 @@ import { answerTimeout, makeSender } from "./Sender.ts"
 import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
 
 const serverJid = "@s.whatsapp.net"
-const silenceLimit = Duration.toMillis("17.5 seconds")
+const silenceLimit = Duration.toMillis("16.5 seconds")
 const loginLimit = Duration.toMillis("45 seconds")
 const deafLimit = Duration.toMillis("60 seconds")
 const drainLimit = Duration.toMillis("90 seconds")

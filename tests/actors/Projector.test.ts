@@ -49,6 +49,23 @@ describe("Projector", () => {
       ])
     }).pipe(Effect.provide(actorsLayer)))
 
+  it.scoped("gives nothing up where no fact at all can be written", () =>
+    Effect.gen(function*() {
+      const { deviceId } = yield* makeDevice()
+      const sql = yield* SqlClient.SqlClient
+      const fake = yield* FakeWhatsApp
+      const projector = yield* Projector
+      yield* sql`UPDATE whatsapp_sessions SET phone_number = 'nonsense'`
+      fake.journal.push({ id: 1, fact: fact("waits") })
+      const draining = yield* Effect.fork(Effect.exit(projector.drain(deviceId)))
+      yield* TestClock.adjust("5 seconds")
+      expect((yield* draining)._tag).toBe("Failure")
+      expect(fake.quarantined).toEqual([])
+      yield* sql`UPDATE whatsapp_sessions SET phone_number = NULL`
+      yield* projector.drain(deviceId)
+      expect(yield* contents).toEqual(["waits"])
+    }).pipe(Effect.provide(actorsLayer)))
+
   it.scoped("gives nothing up while the database takes no writes", () =>
     Effect.gen(function*() {
       const { deviceId } = yield* makeDevice()

@@ -49,9 +49,11 @@ export const makeSite = async (parts: {
   }
   /** A life that may end at this point at any time, even before it is ready. */
   const startUntil = async (failpoint: string) => {
-    await start({ FAILPOINT: failpoint }).catch((error: unknown) => {
-      if (!service.isOver()) throw error
-    })
+    await start({ FAILPOINT: failpoint }).catch((error: unknown) =>
+      service.ended(5000).catch(() => {
+        throw error
+      })
+    )
   }
   /** The end of a life, however it came. */
   const over = async () => {

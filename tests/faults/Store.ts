@@ -1,7 +1,8 @@
 import { SqlClient } from "@effect/sql"
-import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
+import { Effect, Layer, ManagedRuntime, Redacted, Schedule } from "effect"
 import { Cipher } from "../../src/domain/Cipher.ts"
 import { sqlite } from "../../src/sql/Database.ts"
+import { isConflict } from "../../src/sql/Dialect.ts"
 import { makeAuthRows } from "../../src/whatsapp/AuthRows.ts"
 import { SharedDatabase, type TestDatabase } from "../support/databases.ts"
 
@@ -37,7 +38,12 @@ export const openStore = async (database: Place) => {
   const runtime = ManagedRuntime.make(client)
   const { environment } = await runtime.runPromise(SharedDatabase)
   const run = <A, E>(query: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>): Promise<A> =>
-    runtime.runPromise(Effect.flatMap(SqlClient.SqlClient, query))
+    runtime.runPromise(
+      Effect.flatMap(SqlClient.SqlClient, query).pipe(
+        // the service writes too
+        Effect.retry({ while: isConflict, schedule: Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(500)) })
+      )
+    )
 
   return {
     name: database.name,

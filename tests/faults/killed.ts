@@ -74,10 +74,10 @@ const whilePairing = (point: string, times: ReadonlyArray<number>) => async (sit
     const linked = (await site.emulator.ask("GET", `/phones/${device.phone}`)).linked.length
     if (status.status === "connected") expect(linked).toBe(1)
     else await device.pair()
-    const friend = await site.friend()
-    await device.works(friend)
+    await device.works(await site.friend())
+    device.off = true
     // at the next start it would take the hits of the next one
-    await site.service.ask("POST", `${base}/${device.deviceId}/disconnect`)
+    await site.service.ask("DELETE", `${base}/${device.deviceId}/disconnect`)
     ends.push(`${died ? "" : "alive, "}${status.status === "connected" ? "linked" : `${status.reason}, paired again`}${linked > 1 ? ", a ghost on the phone" : ""}`)
   }
   return { seen: [...new Set(ends)].join("; ") }

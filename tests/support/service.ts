@@ -88,7 +88,7 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
   /** Sends a signal and does not wait. */
   const signal = (name: NodeJS.Signals) => built?.child.kill(name)
   /** Waits until it has ended by itself. */
-  const ended = () => until("the service to end", () => isOver() ? true : undefined)
+  const ended = (within?: number) => until("the service to end", () => isOver() ? true : undefined, within)
   const isOver = () => built === undefined || built.child.exitCode !== null || built.child.signalCode !== null
 
   /** Collects events from `lastEventId` on, through as many connections as it takes. */
