@@ -1,11 +1,12 @@
-import type { ClusterError } from "@effect/cluster"
-import { Duration, Effect, Layer, Predicate, Stream } from "effect"
-import { type Device, DeviceBusy } from "../domain/Device.ts"
+import { type ClusterError, Sharding } from "@effect/cluster"
+import { Duration, Effect, Layer, Option, Predicate, Stream } from "effect"
+import { type Device, DeviceBusy, DeviceElsewhere, type Wanted } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
+import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActors } from "./DeviceActors.ts"
-import { DeviceEntity, entityId } from "./DeviceEntity.ts"
+import { DeviceEntity, entityId, shardOf } from "./DeviceEntity.ts"
 
 const answerWithin = Duration.seconds(20)
 const somethingToShowWithin = Duration.seconds(15)
@@ -17,6 +18,18 @@ export const ClusteredDevices = Layer.effect(
     const devices = yield* Devices
     const events = yield* EventLog
     const client = yield* DeviceEntity.client
+
+    const sharding = yield* Sharding.Sharding
+    const leases = yield* ShardLeases
+
+    /** Writes down what is wanted, unless nobody here could see to it. */
+    const want = Effect.fnUntraced(function*(deviceId: DeviceId, wanted: Wanted) {
+      const shard = shardOf(sharding, yield* devices.get(deviceId))
+      if (!sharding.hasShardId(shard) && Option.isSome(yield* leases.outOfReach(String(shard)))) {
+        return yield* new DeviceElsewhere({ deviceId })
+      }
+      return yield* devices.setWanted(deviceId, wanted)
+    })
 
     const settled = (deviceId: DeviceId) =>
       Stream.concat(Stream.void, events.changes).pipe(
@@ -30,34 +43,35 @@ export const ClusteredDevices = Layer.effect(
 
     return DeviceActors.of({
       connect: Effect.fn("DeviceActors.connect")(function*(deviceId) {
-        const device = yield* devices.setWanted(deviceId, "online")
+        const device = yield* want(deviceId, "online")
         yield* client(entityId(device)).Connect().pipe(answered(deviceId))
         return yield* settled(deviceId)
       }),
       disconnect: Effect.fn("DeviceActors.disconnect")(function*(deviceId) {
-        const device = yield* devices.setWanted(deviceId, "offline")
+        const device = yield* want(deviceId, "offline")
         yield* client(entityId(device)).Disconnect().pipe(answered(deviceId))
         return yield* devices.get(deviceId)
       }),
       wipe: Effect.fn("DeviceActors.wipe")(function*(deviceId) {
-        const device = yield* devices.setWanted(deviceId, "offline")
+        const device = yield* want(deviceId, "offline")
         yield* client(entityId(device)).Wipe().pipe(answered(deviceId))
         return yield* devices.get(deviceId)
       }),
       remove: Effect.fn("DeviceActors.remove")(function*(deviceId) {
-        const device = yield* devices.setWanted(deviceId, "deleted")
+        const device = yield* want(deviceId, "deleted")
         // if this call is cut short, the supervisor's next round removes it
         yield* client(entityId(device)).Remove().pipe(answered(deviceId))
       }),
       pairingCode: Effect.fn("DeviceActors.pairingCode")(function*(deviceId, phone) {
-        const device = yield* devices.setWanted(deviceId, "online")
+        const device = yield* want(deviceId, "online")
         return yield* client(entityId(device)).PairingCode({ phone }).pipe(answered(deviceId))
       })
     })
   })
 )
 
-const answered = (deviceId: DeviceId) => <A, E>(call: Effect.Effect<A, E | ClusterTrouble>) =>
+/** Waits for a device's entity as long as a caller would. */
+export const answered = (deviceId: DeviceId) => <A, E>(call: Effect.Effect<A, E | ClusterTrouble>) =>
   call.pipe(
     Effect.timeoutFail({ duration: answerWithin, onTimeout: () => new DeviceBusy({ deviceId }) }),
     Effect.catchAll((error): Effect.Effect<never, Exclude<E, ClusterTrouble> | DeviceBusy> =>

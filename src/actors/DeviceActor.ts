@@ -1,9 +1,11 @@
 import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import { type Device, DeviceAlreadyPaired, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
+import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Devices } from "../sql/Devices.ts"
+import type { ShardLease } from "../sql/ShardLeases.ts"
+import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 import { DeviceLoop } from "./DeviceLoop.ts"
 import type { LiveConnection } from "./DeviceSession.ts"
@@ -35,6 +37,8 @@ export interface DeviceCommands {
   /** Makes what runs match what is wanted. */
   readonly reconcile: Effect.Effect<void, CommandError>
   readonly wakeOutbox: Effect.Effect<void>
+  /** To ask WhatsApp something with. */
+  readonly connection: Effect.Effect<Connection, DeviceNotConnected>
   readonly pairingCode: (phone: PhoneNumber) => Effect.Effect<
     { readonly pairingCode: string; readonly expiresAt: DateTime.Utc },
     CommandError | DeviceAlreadyPaired | PairingFailed
@@ -43,7 +47,8 @@ export interface DeviceCommands {
 
 /** A device's commands, one at a time, and beside them its loop. Both end with the scope. */
 export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<DeviceActor, {
-  readonly make: (deviceId: DeviceId) => Effect.Effect<DeviceCommands, never, Scope.Scope>
+  /** Without a lease, as in tests, nobody else is asked. */
+  readonly make: (deviceId: DeviceId, lease?: ShardLease) => Effect.Effect<DeviceCommands, never, Scope.Scope>
 }>() {
   static readonly layer = Layer.effect(
     DeviceActor,
@@ -53,7 +58,8 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
       const signals = yield* Signals
       const projector = yield* Projector
 
-      const make = Effect.fnUntraced(function*(deviceId: DeviceId) {
+      const make = Effect.fnUntraced(function*(deviceId: DeviceId, lease?: ShardLease) {
+        const claim = lease === undefined ? devices.claim(deviceId) : devices.claimUnder(lease, deviceId)
         const loop = yield* FiberHandle.make()
         const live = yield* SubscriptionRef.make(Option.none<LiveConnection>())
         const oneAtATime = yield* Effect.makeSemaphore(1)
@@ -65,7 +71,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
         /** Returns when the state says `connecting`, or the loop has failed. The old socket is gone before a new one opens. */
         const start = Effect.fnUntraced(function*(byPerson: boolean) {
           const underWay = yield* Effect.makeLatch(false)
-          const run = deviceLoop.run({ deviceId, byPerson, live, onConnecting: underWay.open }).pipe(
+          const run = deviceLoop.run({ deviceId, claim, byPerson, live, onConnecting: underWay.open }).pipe(
             Effect.zipRight(Ref.set(gaveUp, true)),
             Effect.catchTags({
               OwnerChanged: () => Effect.logInfo("Another process owns this device now"),
@@ -95,13 +101,13 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
         const end = Effect.gen(function*() {
           yield* Effect.zipRight(unlink, stop)
           yield* projector.finish(deviceId)
-          return (yield* devices.claim(deviceId)).epoch
+          return (yield* claim).epoch
         })
         const remove = Effect.flatMap(end, (epoch) => devices.remove(deviceId, epoch))
 
         const disconnect = Effect.gen(function*() {
           yield* stop
-          const { device, epoch } = yield* devices.claim(deviceId)
+          const { device, epoch } = yield* claim
           yield* devices.setState(deviceId, epoch, {
             status: "disconnected",
             reason: device.isPaired ? "stopped" : "not_paired",
@@ -146,6 +152,10 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             if (device.isPaired || !off) yield* start(false)
           }),
           wakeOutbox: Effect.asVoid(signals.outboxChanged(deviceId)),
+          connection: Effect.flatMap(SubscriptionRef.get(live), Option.match({
+            onNone: () => new DeviceNotConnected({ deviceId }),
+            onSome: ({ connection }) => Effect.succeed(connection)
+          })),
           pairingCode: Effect.fnUntraced(function*(phone) {
             const device = yield* devices.get(deviceId)
             if (device.isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
@@ -168,6 +178,7 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
           remove: alone(commands.remove),
           reconcile: alone(commands.reconcile),
           wakeOutbox: commands.wakeOutbox,
+          connection: commands.connection,
           pairingCode: (phone) => alone(commands.pairingCode(phone))
         } satisfies DeviceCommands
       })

@@ -1,6 +1,6 @@
 import { HttpApiSchema } from "@effect/platform"
 import { Context, type DateTime, type Effect, Schema } from "effect"
-import type { Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotFound } from "../domain/Device.ts"
+import type { Device, DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
@@ -16,7 +16,7 @@ export class PairingFailed extends Schema.TaggedError<PairingFailed>()(
   }
 }
 
-type DeviceError = DeviceNotFound | DeviceBusy | StorageUnavailable
+type DeviceError = DeviceNotFound | DeviceBusy | DeviceElsewhere | StorageUnavailable
 
 /** What people ask of a running device, on whichever node it lives. */
 export class DeviceActors extends Context.Tag("whatsapp-service/DeviceActors")<DeviceActors, {

@@ -1,14 +1,19 @@
-import { Entity } from "@effect/cluster"
+import { Entity, EntityId, type Sharding } from "@effect/cluster"
 import { Rpc } from "@effect/rpc"
-import { Effect, Predicate, Schema } from "effect"
-import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotFound } from "../domain/Device.ts"
+import { Effect, Option, Predicate, Schema } from "effect"
+import { About, PictureSize } from "../domain/Contact.ts"
+import { type Device, DeviceAlreadyPaired, DeviceBusy, DeviceNotConnected, DeviceNotFound, WhatsAppUnanswered } from "../domain/Device.ts"
 import { DeviceId } from "../domain/DeviceId.ts"
+import { Jid } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
+import { ShardLeases } from "../sql/ShardLeases.ts"
 import { DeviceActor } from "./DeviceActor.ts"
+import type { Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
 
 const error = Schema.Union(DeviceNotFound, DeviceBusy, StorageUnavailable)
+const queryError = Schema.Union(DeviceNotConnected, WhatsAppUnanswered)
 
 /** One device in the cluster: wherever it lives, there is one of it. */
 export const DeviceEntity = Entity.make("Device", [
@@ -22,21 +27,38 @@ export const DeviceEntity = Entity.make("Device", [
     payload: { phone: PhoneNumber },
     success: Schema.Struct({ pairingCode: Schema.String, expiresAt: Schema.DateTimeUtc }),
     error: Schema.Union(error, DeviceAlreadyPaired, PairingFailed)
-  })
+  }),
+  Rpc.make("Lookup", {
+    payload: { phones: Schema.Array(PhoneNumber) },
+    success: Schema.Array(Schema.Struct({ phone: Schema.optional(PhoneNumber), lid: Schema.optional(Jid) })),
+    error: queryError
+  }),
+  Rpc.make("ProfilePicture", {
+    payload: { jid: Jid, size: PictureSize },
+    success: Schema.NullOr(Schema.String),
+    error: queryError
+  }),
+  Rpc.make("About", { payload: { jid: Jid }, success: About, error: queryError })
 ])
 
 /**
- * The row id goes before the device id since the cluster's tables may compare texts regardless of case, and device ids
- * differ by case.
+ * The row id goes before the device id: a device that is made anew under the id of a removed one is another entity.
  */
 export const entityId = (device: Pick<Device, "id" | "deviceId">) => `${device.id}.${device.deviceId}`
+
+/** More than there will be nodes, few enough to count; all nodes on one database need the same. */
+export const shardCount = 300
+export const shardOf = (sharding: Sharding.Sharding["Type"], device: Pick<Device, "id" | "deviceId">) =>
+  sharding.getShardId(EntityId.make(entityId(device)), "default")
+
 const deviceIdOf = (id: string) => Schema.decodeSync(DeviceId)(id.slice(id.indexOf(".") + 1))
 
 export const DeviceEntityLayer = DeviceEntity.toLayer(
   Effect.gen(function*() {
     const address = yield* Entity.CurrentAddress
     const deviceId = deviceIdOf(address.entityId)
-    const actor = yield* (yield* DeviceActor).make(deviceId)
+    const { instance } = yield* ShardLeases
+    const actor = yield* (yield* DeviceActor).make(deviceId, { shard: String(address.shardId), instance })
 
     const owned = <A, E>(command: Effect.Effect<A, E | OwnerChanged>) =>
       command.pipe(
@@ -47,6 +69,15 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
         ),
         Effect.annotateLogs({ deviceId })
       )
+    const asked = <A>(question: (connection: Connection) => Effect.Effect<A, QueryFailed>) =>
+      Effect.flatMap(actor.connection, question).pipe(
+        Effect.catchTag("QueryFailed", (failed) =>
+          Effect.zipRight(
+            Effect.logWarning(`WhatsApp did not answer: ${failed.query}`, failed.cause),
+            new WhatsAppUnanswered({ deviceId })
+          )),
+        Effect.annotateLogs({ deviceId })
+      )
     return {
       Connect: () => owned(actor.connect),
       Disconnect: () => owned(actor.disconnect),
@@ -54,7 +85,11 @@ export const DeviceEntityLayer = DeviceEntity.toLayer(
       Remove: () => owned(actor.remove),
       Reconcile: () => owned(actor.reconcile),
       WakeOutbox: () => actor.wakeOutbox,
-      PairingCode: ({ payload }) => owned(actor.pairingCode(payload.phone))
+      PairingCode: ({ payload }) => owned(actor.pairingCode(payload.phone)),
+      Lookup: ({ payload }) => asked((connection) => connection.lookup(payload.phones)),
+      ProfilePicture: ({ payload }) =>
+        asked((connection) => Effect.map(connection.profilePicture(payload.jid, payload.size), Option.getOrNull)),
+      About: ({ payload }) => asked((connection) => connection.about(payload.jid))
     }
   }),
   {

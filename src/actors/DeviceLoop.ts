@@ -13,6 +13,11 @@ import { untilStored } from "./UntilStored.ts"
 
 export interface LoopOptions {
   readonly deviceId: DeviceId
+  /** makes this process the device's owner, before each socket */
+  readonly claim: Effect.Effect<
+    { readonly epoch: number; readonly device: Device },
+    DeviceNotFound | OwnerChanged | StorageUnavailable
+  >
   /** a person asked for it: without a pairing, one may begin */
   readonly byPerson: boolean
   readonly live: SubscriptionRef.SubscriptionRef<Option.Option<LiveConnection>>
@@ -31,7 +36,7 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
       const session = yield* DeviceSession
       const projector = yield* Projector
 
-      const run = Effect.fnUntraced(function*({ byPerson, deviceId, live, onConnecting }: LoopOptions) {
+      const run = Effect.fnUntraced(function*({ byPerson, claim, deviceId, live, onConnecting }: LoopOptions) {
         const setState = (epoch: number, state: Partial<DeviceState> & Pick<DeviceState, "status">) =>
           devices.setState(deviceId, epoch, { ...blank, ...state })
 
@@ -41,7 +46,7 @@ export class DeviceLoop extends Context.Tag("whatsapp-service/DeviceLoop")<Devic
 
         /** One socket from claim to close. Claiming fences whatever an earlier socket may still want to write. */
         const generation = Effect.gen(function*() {
-          const { device, epoch } = yield* devices.claim(deviceId)
+          const { device, epoch } = yield* claim
           const pairing = byPerson && !device.isPaired
           const restriction = device.restriction
           yield* setState(epoch, { status: "connecting", reason: pairing ? "pairing" : null, restriction })

@@ -9,6 +9,7 @@ import { isRefusal } from "../sql/Dialect.ts"
 import { Messages } from "../sql/Messages.ts"
 import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
 import { type Connection, CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
+import { HistoryImport } from "./HistoryImport.ts"
 import { stableAfter } from "./Reconnect.ts"
 import { LoginGate } from "./LoginGate.ts"
 import { OutboxPump } from "./OutboxPump.ts"
@@ -55,6 +56,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
       const contacts = yield* Contacts
       const messages = yield* Messages
       const projector = yield* Projector
+      const history = yield* HistoryImport
       const pump = yield* OutboxPump
       const gate = yield* LoginGate
 
@@ -63,6 +65,8 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         // what the socket has stored by its end becomes rows although the socket is gone
         yield* Effect.addFinalizer(() =>
           projector.drain(deviceId).pipe(
+            // otherwise it is the next owner's to do
+            Effect.whenEffect(devices.owns(deviceId, epoch)),
             Effect.interruptible,
             Effect.timeout(lastRowsWithin),
             Effect.catchAllCause((cause) => Effect.logWarning("The rest of the journal waits for the next socket", cause))
@@ -82,6 +86,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         const loggedIn = yield* Effect.makeLatch(false)
         const drained = yield* Effect.makeLatch(false)
         const journalled = yield* Queue.sliding<void>(1)
+        const historyTold = yield* Queue.sliding<void>(1)
         const stable = yield* Ref.make(false)
         const online = yield* Ref.make(false)
         const restriction = yield* Ref.make(options.restriction)
@@ -115,6 +120,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           )
           yield* Effect.forkScoped(Effect.delay(Ref.set(stable, true), stableAfter))
           yield* Effect.forkScoped(watchLink(connection))
+          yield* Effect.forkScoped(importHistory(connection))
         })
 
         const handle = (connection: Connection) => SocketEvent.$match({
@@ -125,7 +131,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           Paired: (pairing) => devices.setPairing(deviceId, epoch, pairing),
           Open: (pairing) => comeOnline(connection, pairing),
           Drained: () => drained.open,
-          Journalled: () => Queue.offer(journalled, undefined),
+          Journalled: () => Effect.zipRight(Queue.offer(journalled, undefined), Queue.offer(historyTold, undefined)),
           Contacts: ({ contacts: facts }) =>
             contacts.upsert(deviceId, facts).pipe(
               // a name that the database does not take must not stand in the way of all that the socket says after it
@@ -158,6 +164,16 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
             Effect.zipRight(Queue.take(journalled), Effect.sleep(gatherFor))
           )
         )
+
+        /** What cannot be had now is asked for again on the next socket. */
+        const importHistory = (connection: Connection) =>
+          history.drain(deviceId, connection).pipe(
+            Effect.retry({ schedule: storagePauses, while: Predicate.isTagged("StorageUnavailable") }),
+            Effect.zipRight(Queue.take(historyTold)),
+            Effect.forever,
+            Effect.catchAllCause((cause) =>
+              Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logWarning("The phone's history waits for the next socket", cause))
+          )
 
         /** Two round trips in a row that fail mean a dead link, whatever TCP believes. */
         const watchLink = Effect.fnUntraced(function*(connection: Connection) {

@@ -1,21 +1,28 @@
-import { Singleton } from "@effect/cluster"
-import { Duration, Effect, Schedule } from "effect"
+import { ShardId, Sharding } from "@effect/cluster"
+import { Clock, Duration, Effect, Layer, Random, Schedule } from "effect"
 import { Devices } from "../sql/Devices.ts"
-import { DeviceEntity, entityId } from "./DeviceEntity.ts"
+import { DeviceEntity, entityId, shardCount, shardOf } from "./DeviceEntity.ts"
 
-const rounds = Schedule.jittered(Schedule.spaced(Duration.minutes(1)))
+const every = Duration.minutes(1)
 /** Each device decides for itself when it may log in; this only bounds how many are asked at a time. */
 const asked = 32
 
-/** Once in the cluster: keeps what runs the same as what is wanted, at the start and then every minute. */
-export const DeviceSupervisor = Singleton.make(
-  "DeviceSupervisor",
+const shards = Array.from({ length: shardCount }, (_, index) => ShardId.make("default", index + 1))
+
+/**
+ * Keeps what runs the same as what is wanted, on every node for the devices that live there: at the start, at once when others
+ * come to live there, and every minute.
+ */
+export const DeviceSupervisor = Layer.scopedDiscard(
   Effect.gen(function*() {
     const devices = yield* Devices
+    const sharding = yield* Sharding.Sharding
     const client = yield* DeviceEntity.client
+
     const round = Effect.gen(function*() {
+      const wanted = yield* devices.wanted
       yield* Effect.forEach(
-        yield* devices.wanted,
+        wanted.filter((device) => sharding.hasShardId(shardOf(sharding, device))),
         (device) =>
           client(entityId(device)).Reconcile().pipe(
             Effect.timeout("1 minute"),
@@ -24,8 +31,19 @@ export const DeviceSupervisor = Singleton.make(
           ),
         { concurrency: asked, discard: true }
       )
+    }).pipe(told("The devices that are wanted could not be read"))
+
+    let held = new Set<ShardId.ShardId>()
+    let next = 0
+    const look = Effect.gen(function*() {
+      const before = held
+      held = new Set(shards.filter((shard) => sharding.hasShardId(shard)))
+      const now = yield* Clock.currentTimeMillis
+      if (now < next && [...held].every((shard) => before.has(shard))) return
+      next = now + Math.round(Duration.toMillis(every) * (yield* Random.nextRange(0.8, 1.2)))
+      yield* round
     })
-    yield* round.pipe(told("The devices that are wanted could not be read"), Effect.repeat(rounds))
+    yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced("250 millis")))
   })
 )
 

@@ -6,11 +6,12 @@ import { isForward, type SendFailure } from "../domain/Message.ts"
 import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { Messages } from "../sql/Messages.ts"
-import { Outbox, type OutboxRow } from "../sql/Outbox.ts"
+import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { encodeText } from "../whatsapp/OutgoingContent.ts"
 import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
-import { sendCount, sendLatency } from "./ActorMetrics.ts"
+import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
+import { makeGathering } from "./Gathering.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -52,13 +53,6 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
 
-      const fail = (row: OutboxRow, failure: SendFailure) =>
-        Effect.zipRight(untilStored(outbox.failed(row, failure)), sendCount("failed"))
-
-      /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
-      const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
-        row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
-
       /** Waits for a receipt: whoever gives one has the message, and its ack is lost or late. */
       const received = Effect.fnUntraced(function*(deviceId: DeviceId, row: OutboxRow) {
         const taps = yield* signals.message(row.messageId)
@@ -98,6 +92,11 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const { connection, deviceId, disowned, epoch, stuck } = options
         const registered = new Set<string>()
         const wake = yield* signals.outbox(deviceId)
+        // these two end after the fibers that wait for them
+        const claim = yield* makeGathering((claims: ReadonlyArray<Claim>) => untilStored(outbox.claim(deviceId, epoch, claims)))
+        const acknowledged = yield* makeGathering((acks: ReadonlyArray<SentRow>) =>
+          Effect.as(untilStored(outbox.sent(deviceId, acks)), acks)
+        )
         const fibers = yield* FiberSet.make()
         const ending = yield* Effect.makeLatch(false)
         // what is on the wire when the connection is to be closed may still get its ack
@@ -119,6 +118,13 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const countUnanswered = Effect.suspend(() =>
           ++unanswered < unansweredInRow ? Effect.void : stuck("WhatsApp does not answer what a message needs to know.")
         )
+
+        const fail = (row: OutboxRow, failure: SendFailure) =>
+          Effect.zipRight(untilStored(outbox.failed(deviceId, row, failure)), sendFailed(row.messageId, failure))
+
+        /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
+        const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
+          row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
 
         const settle = (row: OutboxRow) =>
           Match.type<SendError | QueryFailed>().pipe(
@@ -158,7 +164,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             const payload = row.payload ?? encodeText(row.content)
             failpoint("outbox.taken")
             // a receipt or a cancellation may have come since the queue was asked
-            if (!(yield* untilStored(outbox.claim(row, epoch, payload)))) return
+            if (!(yield* claim({ row, payload }))) return
             failpoint("outbox.claimed")
             const [took, proof] = yield* Effect.timed(
               Effect.raceFirst(connection.send(to.value, row.messageId, payload), received(deviceId, row))
@@ -167,8 +173,8 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             unacknowledged = 0
             unanswered = 0
             // what a receipt proved stands in the row already
-            if (proof !== "received") yield* untilStored(outbox.sent(row, proof.at))
-            yield* Effect.zipRight(sendCount("sent"), sendLatency(took))
+            if (proof !== "received") yield* acknowledged({ row, at: proof.at })
+            yield* sendSucceeded(took)
           },
           Effect.scoped,
           (effect, row) =>

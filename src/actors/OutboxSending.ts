@@ -26,7 +26,7 @@ export const OutboxSending = Layer.scoped(
       // also if it is not connected: it may have become so since
       if ((yield* signals.outboxChanged(device.deviceId)) || !device.isConnected) return
       // not here: its own node looks by itself within seconds should this get lost
-      yield* client(entityId(device)).WakeOutbox().pipe(Effect.ignore, Effect.forkIn(scope))
+      yield* client(entityId(device)).WakeOutbox().pipe(Effect.timeout("5 seconds"), Effect.ignore, Effect.forkIn(scope))
     })
 
     return Sending.of({

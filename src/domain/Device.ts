@@ -142,6 +142,39 @@ export class NotPairing extends Schema.TaggedError<NotPairing>()(
   }
 }
 
+/** It lives in another process on the same database, which this one cannot ask: only what is stored can be had here. */
+export class DeviceElsewhere extends Schema.TaggedError<DeviceElsewhere>()(
+  "DeviceElsewhere",
+  { deviceId: Schema.String },
+  HttpApiSchema.annotations({ status: 503 })
+) {
+  override get message() {
+    return `Device ${this.deviceId} is run by another process of this service; ask that one.`
+  }
+}
+
+/** What was asked for needs WhatsApp, and the device is not connected to it. */
+export class DeviceNotConnected extends Schema.TaggedError<DeviceNotConnected>()(
+  "DeviceNotConnected",
+  { deviceId: Schema.String },
+  HttpApiSchema.annotations({ status: 409 })
+) {
+  override get message() {
+    return `Device ${this.deviceId} is not connected to WhatsApp; connect it and ask again.`
+  }
+}
+
+/** WhatsApp did not answer a device's question, or refused it. */
+export class WhatsAppUnanswered extends Schema.TaggedError<WhatsAppUnanswered>()(
+  "WhatsAppUnanswered",
+  { deviceId: Schema.String },
+  HttpApiSchema.annotations({ status: 502 })
+) {
+  override get message() {
+    return `WhatsApp did not answer device ${this.deviceId}; try again.`
+  }
+}
+
 /** The device's actor did not answer in time, or its process is changing hands. */
 export class DeviceBusy extends Schema.TaggedError<DeviceBusy>()(
   "DeviceBusy",

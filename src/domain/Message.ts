@@ -68,6 +68,8 @@ export class Message extends Schema.Class<Message>("Message")({
   deliveredAt: Schema.NullOr(Schema.DateTimeUtc),
   readAt: Schema.NullOr(Schema.DateTimeUtc),
   metadata: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  /** from before the pairing: the phone handed it over */
+  historical: Schema.Boolean.pipe(Schema.propertySignature, Schema.withConstructorDefault(() => false)),
   createdAt: Schema.DateTimeUtc,
   updatedAt: Schema.DateTimeUtc
 }) {}

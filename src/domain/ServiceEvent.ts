@@ -76,6 +76,17 @@ export const MessageStatusData = Schema.Struct({
   timestamp: Schema.DateTimeUtc
 })
 
+/** `history.synced`: the phone has handed over a piece of what was said before the pairing; no message of it is an event. */
+export const HistorySyncedData = Schema.Struct({
+  syncType: Schema.String,
+  /** in percent, of all that the phone hands over */
+  progress: Schema.NullOr(Schema.Int),
+  chats: Schema.Int,
+  messages: Schema.Int,
+  /** how many of these were not known before */
+  stored: Schema.Int
+})
+
 /** Every type of event with the schema of its `data`. Webhooks, SSE and the documentation are made from this table. */
 export const eventTypes = {
   "device-status": DeviceStatusData,
@@ -87,7 +98,8 @@ export const eventTypes = {
   "message.undecryptable": UndecryptableData,
   "message.quarantined": QuarantinedData,
   "message.status": MessageStatusData,
-  "message.delivered": MessageStatusData
+  "message.delivered": MessageStatusData,
+  "history.synced": HistorySyncedData
 } as const
 export type EventType = keyof typeof eventTypes
 export const EventType = Schema.Literal(...(Object.keys(eventTypes) as [EventType, ...Array<EventType>]))

@@ -54,3 +54,41 @@ export class UserExists extends Schema.TaggedError<UserExists>()(
     return `This ${this.field} is taken.`
   }
 }
+
+/** Somebody has to be left who can let others in. */
+export class LastAdministrator extends Schema.TaggedError<LastAdministrator>()(
+  "LastAdministrator",
+  {},
+  HttpApiSchema.annotations({ status: 409 })
+) {
+  override get message() {
+    return "This is the last active administrator; make another one first."
+  }
+}
+
+/** An administrator takes his own rights only by another's hand. */
+export class OwnAccount extends Schema.TaggedError<OwnAccount>()(
+  "OwnAccount",
+  {},
+  HttpApiSchema.annotations({ status: 409 })
+) {
+  override get message() {
+    return "Nobody deletes, deactivates or demotes himself; ask another administrator."
+  }
+}
+
+/** What is to become of the devices has to be said. */
+export class UserHasDevices extends Schema.TaggedError<UserHasDevices>()(
+  "UserHasDevices",
+  {
+    userId: UserId,
+    deviceCount: Schema.Int,
+    /** the first of them */
+    deviceIds: Schema.Array(Schema.String)
+  },
+  HttpApiSchema.annotations({ status: 409 })
+) {
+  override get message() {
+    return `User ${this.userId} has ${this.deviceCount} devices: repeat with ?devices=delete or ?devices=transfer:<userId>.`
+  }
+}

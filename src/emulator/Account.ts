@@ -2,6 +2,8 @@ import { createHash, randomInt } from "node:crypto"
 import { Companion } from "./Companion.ts"
 import { EmulatedDevice } from "./EmulatedDevice.ts"
 import type { Addressing } from "./EmulatorOptions.ts"
+import { Past } from "./history/Past.ts"
+import type { BusinessProfile } from "./profile/BusinessProfile.ts"
 import { isLid, lidJid, pnJid } from "./protocol/jid.ts"
 import { signKeyIndexes } from "./signal/deviceIdentity.ts"
 
@@ -34,6 +36,8 @@ export class Account {
   name: string
   about = "Hey there! I am using WhatsApp."
   addressing: Addressing
+  business: BusinessProfile | undefined
+  readonly past = new Past(this)
   #keyIndex = 0
   #lastDevice = 0
 
@@ -55,6 +59,11 @@ export class Account {
   /** The address of one of its devices in the addressing of `like`, a jid that was used for this chat. */
   jidLike(like: string, device = 0): string {
     return isLid(like) ? this.lidJid(device) : this.jid(device)
+  }
+
+  /** Whether this account wants nothing of the other. */
+  blocks(other: Account): boolean {
+    return this.blocked.has(other.lidJid()) || this.blocked.has(other.jid())
   }
 
   get primary(): EmulatedDevice {

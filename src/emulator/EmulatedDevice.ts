@@ -1,4 +1,6 @@
 import type { Account } from "./Account.ts"
+import type { Companion } from "./Companion.ts"
+import type { Group } from "./groups/Group.ts"
 import type { Hub } from "./Hub.ts"
 import { Log, Recent } from "./Log.ts"
 import { proto } from "./protocol/codec.ts"
@@ -17,20 +19,29 @@ export interface Incoming {
   readonly id: string
   readonly from: Account
   readonly fromDevice: number
-  /** The other party of the chat, and the jid the sender wrote to, which decides the addressing of receipts. */
-  readonly chat: Account
+  /** The number of the other party of the chat, or the jid of the group. */
+  readonly chat: string
+  /** The jid the sender wrote to, which decides the addressing of receipts; in a group, the reader's own there. */
   readonly to: string
+  readonly group?: string
   readonly type: string
   readonly ciphertext: Buffer
 }
 
+export interface OwnReceipts {
+  readonly delivered: boolean
+  readonly read: boolean
+  /** To one's own linked device: that the phone has the copy of what it sent. */
+  readonly sender: boolean
+}
+
 interface Sent {
   readonly message: proto.IMessage
-  readonly to: Account
+  readonly to: Account | Group
 }
 
 /** WhatsApp shows one message per id, sender and chat. */
-const keyOf = (incoming: Incoming): string => `${incoming.from.phone}|${incoming.chat.phone}|${incoming.id}`
+const keyOf = (incoming: Incoming): string => `${incoming.from.phone}|${incoming.chat}|${incoming.id}`
 
 const signalError = (error: unknown): SignalError =>
   error instanceof SignalError ? error : new SignalError("malformed", String(error))
@@ -50,9 +61,13 @@ export class EmulatedDevice {
   readonly sent = new Recent<Sent>(SENT_REMEMBERED)
   readonly #hub: Hub
   readonly #seen = new Recent<true>(REMEMBERED)
+  /** The linked devices that have this one's sender key, by group. */
+  readonly #handed = new Map<string, Set<Companion>>()
   readonly #retries = new Recent<{ count: number; readonly record: Undecryptable | undefined }>(REMEMBERED)
   /** Which receipts it gives of its own accord. */
-  receipts: { readonly delivered: boolean; readonly read: boolean } = { delivered: true, read: false }
+  receipts: OwnReceipts
+  /** Whether it uploads media again that its linked devices can no longer fetch, has lost them, or does not answer. */
+  reuploads: "yes" | "not-found" | "never" = "yes"
   onShown: (received: Received) => void = () => {}
   /** What a linked device of someone else did with a message written here. */
   onReceipt: (id: string, type: string, by: { readonly account: Account; readonly number: number }) => void = () => {}
@@ -62,6 +77,7 @@ export class EmulatedDevice {
     this.account = account
     this.number = number
     this.keyIndex = keyIndex
+    this.receipts = { delivered: true, read: false, sender: hub.settings.senderReceipts }
     this.inbox = new Log(hub.settings.inboxLimit)
     this.duplicates = new Log(hub.settings.logLimit)
   }
@@ -72,11 +88,10 @@ export class EmulatedDevice {
 
   /** Reads as an official client does: a failure leaves the session whole, an old counter is not asked for again. */
   receive(incoming: Incoming): { readonly outcome: Outcome; readonly received?: Received; readonly retry?: number } {
-    const peer = `${incoming.from.phone}.${incoming.fromDevice}`
     const key = keyOf(incoming)
     let message: proto.IMessage
     try {
-      message = proto.Message.decode(unpad(this.signal.decrypt(peer, incoming.type, incoming.ciphertext)))
+      message = this.#open(incoming)
     } catch (error) {
       return this.#failed(incoming, key, signalError(error))
     }
@@ -89,12 +104,34 @@ export class EmulatedDevice {
     const own = incoming.from === this.account
     const inner = own ? message.deviceSentMessage?.message ?? message : message
     const chat = own
-      ? message.deviceSentMessage?.destinationJid ?? incoming.to
-      : incoming.from.jidLike(incoming.to)
+      ? message.deviceSentMessage?.destinationJid ?? incoming.group ?? incoming.to
+      : incoming.group ?? incoming.from.jidLike(incoming.to)
     return this.show(
       { id: incoming.id, chat, from: incoming.from, sender: incoming.from.jid(incoming.fromDevice), message: inner },
       key
     )
+  }
+
+  /** The sender key that comes before a message in a group. If it cannot be read, the message will tell. */
+  receiveKey(incoming: Incoming): void {
+    try {
+      this.#open(incoming)
+    } catch (error) {
+      if (!(error instanceof SignalError)) throw error
+    }
+  }
+
+  /** Whether the device must be handed this one's sender key: once, until there is a new one. */
+  hands(group: string, to: Companion): boolean {
+    const handed = this.#handed.get(group) ?? new Set()
+    this.#handed.set(group, handed)
+    return !handed.has(to) && handed.add(to).size > 0
+  }
+
+  /** Someone has left the group: the next message is under a key that they are not handed. */
+  renewSenderKey(group: string): void {
+    this.#handed.delete(group)
+    this.signal.senderKeys.renew(group)
   }
 
   /** What one's own linked device asks its phone for: it is in no chat. */
@@ -147,12 +184,24 @@ export class EmulatedDevice {
     return this.#countRetry(keyOf(incoming), undefined)
   }
 
+  #open({ ciphertext, from, fromDevice, group, type }: Incoming): proto.IMessage {
+    const peer = `${from.phone}.${fromDevice}`
+    const { senderKeys } = this.signal
+    const grouped = type === "skmsg" && group !== undefined
+    const plaintext = grouped ? senderKeys.decrypt(group, peer, ciphertext) : this.signal.decrypt(peer, type, ciphertext)
+    const message = proto.Message.decode(unpad(plaintext))
+    const { axolotlSenderKeyDistributionMessage: key, groupId } = message.senderKeyDistributionMessage ??
+      message.deviceSentMessage?.message?.senderKeyDistributionMessage ?? {}
+    if (key && groupId && groupId === group) senderKeys.learn(group, peer, key)
+    return message
+  }
+
   #failed(incoming: Incoming, key: string, error: SignalError) {
     if (this.#seen.has(key)) {
       // The same frame again: nothing is lost, the id says so.
       return this.#duplicate({
         id: incoming.id,
-        chat: incoming.from.jidLike(incoming.to),
+        chat: incoming.group ?? incoming.from.jidLike(incoming.to),
         from: incoming.from.phone,
         sender: incoming.from.jid(incoming.fromDevice),
         phone: this.account.phone,

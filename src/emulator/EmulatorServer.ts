@@ -6,10 +6,17 @@ import type { EmulatorOptions } from "./EmulatorOptions.ts"
 import type { EmulatorEvents, EventName } from "./Events.ts"
 import { Exchange } from "./Exchange.ts"
 import type { Faults } from "./Faults.ts"
-import { sendHistory } from "./History.ts"
+import { GroupOutgoing } from "./groups/GroupOutgoing.ts"
+import { Groups } from "./groups/Groups.ts"
+import { GroupTraffic } from "./groups/GroupTraffic.ts"
+import { sendHistory } from "./history/sendHistory.ts"
 import { Hub } from "./Hub.ts"
+import { Media } from "./media/Media.ts"
+import { MediaRetry } from "./media/MediaRetry.ts"
 import { Outgoing } from "./Outgoing.ts"
 import { Phone } from "./Phone.ts"
+import { Presences } from "./Presences.ts"
+import { Pictures } from "./profile/Pictures.ts"
 import { Certificates } from "./protocol/certificates.ts"
 import { type Node, proto } from "./protocol/codec.ts"
 import { SERVER_JID } from "./protocol/jid.ts"
@@ -30,7 +37,14 @@ export class EmulatorServer {
   readonly #certificates: Certificates
   readonly #directory: Directory
   readonly #outgoing: Outgoing
+  readonly #inGroups: GroupOutgoing
+  /** The groups, and what members do to them. */
+  readonly groups: Groups
   readonly #pairing: Pairing
+  readonly #presences: Presences
+  readonly #pictures: Pictures
+  /** The media server and what lies there. */
+  readonly media: Media
   readonly #login: Login
   readonly #phones = new Map<string, Phone>()
   readonly #connections = new Set<Connection>()
@@ -46,11 +60,27 @@ export class EmulatorServer {
     this.#directory = new Directory(this.#hub)
     this.#outgoing = new Outgoing(this.#hub)
     this.#pairing = new Pairing(this.#hub)
+    this.groups = new Groups(this.#hub)
+    this.media = new Media(this.#hub)
+    this.#presences = new Presences(this.#directory, this.groups)
+    this.#pictures = new Pictures(this.#hub, this.#directory, this.groups, this.media)
+    this.#inGroups = new GroupOutgoing(this.#hub)
     const queries = new Queries(this.#hub, this.#directory, {
+      groups: this.groups,
+      media: this.media.server,
+      pictures: this.#pictures
+    }, {
       active: (companion) => this.#activate(companion),
       logout: (companion) => this.#pairing.unlink(companion, false)
     })
-    const exchange = new Exchange(this.#hub, this.#directory, this.#outgoing)
+    const traffic = new GroupTraffic(this.#hub, this.#directory, this.#inGroups)
+    const exchange = new Exchange(this.#hub, this.#directory, {
+      outgoing: this.#outgoing,
+      groups: this.groups,
+      inGroups: traffic,
+      mediaRetry: new MediaRetry(this.#hub, this.media),
+      presences: this.#presences
+    })
     this.#login = new Login(this.#hub, this.#directory, exchange, queries)
     this.#gate = new Gate(this.#hub, (socket, tcp) => {
       const id = this.#nextConnection++
@@ -61,7 +91,13 @@ export class EmulatorServer {
   }
 
   async start(): Promise<this> {
-    this.#url = await this.#gate.listen()
+    await this.media.listen()
+    try {
+      this.#url = await this.#gate.listen()
+    } catch (error) {
+      await this.media.close()
+      throw error
+    }
     return this
   }
 
@@ -73,6 +109,15 @@ export class EmulatorServer {
   /** For `WA_NOISE_ROOT_KEY`: the public key, in hex, that the certificate chain ends at. */
   get noiseRootKey(): string {
     return this.#certificates.root.publicKey.toString("hex")
+  }
+
+  /** For `WA_MEDIA_CA`: the authority behind the media server, in PEM; or the path of a file with it. */
+  get mediaCa(): string {
+    return this.media.server.ca
+  }
+
+  mediaCaFile(): Promise<string> {
+    return this.media.store.write("ca.pem", this.mediaCa)
   }
 
   /** The open connections; a label says which device is logged in. */
@@ -125,7 +170,17 @@ export class EmulatorServer {
     const account = this.#directory.make(number, name)
     let phone = this.#phones.get(account.phone)
     if (!phone) {
-      const parts = { hub: this.#hub, directory: this.#directory, outgoing: this.#outgoing, pairing: this.#pairing }
+      const parts = {
+        hub: this.#hub,
+        directory: this.#directory,
+        outgoing: this.#outgoing,
+        inGroups: this.#inGroups,
+        groups: this.groups,
+        media: this.media,
+        presences: this.#presences,
+        pictures: this.#pictures,
+        pairing: this.#pairing
+      }
       this.#phones.set(account.phone, phone = new Phone(parts, account))
     }
     return phone
@@ -172,6 +227,7 @@ export class EmulatorServer {
       this.#hub.faults.clear()
       for (const connection of this.#connections) connection.reset()
       await this.#gate.close()
+      await this.media.close()
     })()
   }
 
@@ -201,7 +257,9 @@ export class EmulatorServer {
     const offline = companion.flush()
     stream.send(node("ib", { from: SERVER_JID }, [node("offline", { count: String(offline) })]))
     companion.online = true
-    if (companion.logins === 1 && this.#hub.settings.historySync) sendHistory(this.#outgoing, companion)
+    if (companion.logins === 1 && this.#hub.settings.historySync) {
+      sendHistory(this.#outgoing, this.media, companion).catch((error: unknown) => this.#hub.fail(error))
+    }
     this.#hub.events.emit("online", { phone: companion.account.phone, device: companion.number, offline })
   }
 }

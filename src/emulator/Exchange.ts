@@ -3,11 +3,16 @@ import type { Account } from "./Account.ts"
 import { Companion, type Stream } from "./Companion.ts"
 import type { Directory } from "./Directory.ts"
 import type { EmulatedDevice, Incoming } from "./EmulatedDevice.ts"
+import { Group } from "./groups/Group.ts"
+import type { Groups } from "./groups/Groups.ts"
+import type { GroupTraffic } from "./groups/GroupTraffic.ts"
 import type { Hub } from "./Hub.ts"
+import type { MediaRetry } from "./media/MediaRetry.ts"
 import type { Outgoing } from "./Outgoing.ts"
 import type { Node } from "./protocol/codec.ts"
-import { parseJid } from "./protocol/jid.ts"
+import { isGroup, parseJid } from "./protocol/jid.ts"
 import { bytesOf, child, children, node } from "./protocol/node.ts"
+import type { Presences } from "./Presences.ts"
 import { askForRetry, receiptIds, sendReceipt, sendSenderReceipt } from "./Receipts.ts"
 import { readRetryBundle } from "./signal/PreKeyBundle.ts"
 
@@ -32,11 +37,29 @@ export class Exchange {
   readonly #hub: Hub
   readonly #directory: Directory
   readonly #outgoing: Outgoing
+  readonly #groups: Groups
+  readonly #inGroups: GroupTraffic
+  readonly #mediaRetry: MediaRetry
+  readonly presences: Presences
 
-  constructor(hub: Hub, directory: Directory, outgoing: Outgoing) {
+  constructor(
+    hub: Hub,
+    directory: Directory,
+    parts: {
+      readonly outgoing: Outgoing
+      readonly groups: Groups
+      readonly inGroups: GroupTraffic
+      readonly mediaRetry: MediaRetry
+      readonly presences: Presences
+    }
+  ) {
     this.#hub = hub
     this.#directory = directory
-    this.#outgoing = outgoing
+    this.#outgoing = parts.outgoing
+    this.#groups = parts.groups
+    this.#inGroups = parts.inGroups
+    this.#mediaRetry = parts.mediaRetry
+    this.presences = parts.presences
   }
 
   message(companion: Companion, stanza: Node): void {
@@ -46,13 +69,16 @@ export class Exchange {
     const { stream } = companion
     const to = stanza.attrs.to ?? ""
     const chatJid = stanza.attrs.recipient ?? to
-    const chat = this.#directory.byJid(chatJid)
-    const occasion = { phone: own.phone, device: companion.number, ...(chat ? { to: chat.phone } : {}) }
+    const chat = isGroup(chatJid) ? this.#groups.find(chatJid) : this.#directory.byJid(chatJid)
+    const name = chat instanceof Group ? chat.jid : chat?.phone
+    const occasion = { phone: own.phone, device: companion.number, ...(name === undefined ? {} : { to: name }) }
     const refusal = faults.take("ack-error", occasion)
     if (refusal) return this.#refuse(stream, stanza, refusal)
-    if (!chat) return this.#ack(stream, stanza, { error: String(NOT_FOUND) })
+    if (!chat || name === undefined) return this.#ack(stream, stanza, { error: String(NOT_FOUND) })
+    const unwanted = chat instanceof Group ? this.#inGroups.refusal(companion, chat) : undefined
+    if (unwanted !== undefined) return this.#ack(stream, stanza, { error: String(unwanted) })
     const copies = this.#copies(stanza, to)
-    if (copies.length === 0) {
+    if (copies.length === 0 && (!(chat instanceof Group) || child(stanza, "enc") === undefined)) {
       stats.add("emptyMessages")
       return this.#ack(stream, stanza, { error: String(REFUSED_EMPTY) })
     }
@@ -61,7 +87,7 @@ export class Exchange {
     const late = faults.take("ack-delay", occasion)
     const answer = () => {
       const visible = stanza.attrs.category !== "peer" && stream?.open === true
-      if (visible) this.#hub.audit.accepted(own.phone, chat.phone, stanza.attrs.id ?? "")
+      if (visible) this.#hub.audit.accepted(own.phone, name, stanza.attrs.id ?? "")
       this.#ack(stream, stanza, this.#staleList(companion, chat, stanza, copies, occasion))
     }
     if (cut) stream?.reset()
@@ -69,7 +95,10 @@ export class Exchange {
     else if (late) this.#hub.timers.after(late.ms, answer)
     else answer()
     if ((cut ?? dropped)?.deliver === false) return
-    for (const copy of copies) this.#deliver(companion, stanza, chat, chatJid, copy)
+    if (chat instanceof Group) return this.#inGroups.deliver(companion, chat, stanza)
+    for (const copy of copies) {
+      if (!copy.device.account.blocks(own)) this.#deliver(companion, stanza, chat, chatJid, copy)
+    }
   }
 
   receipt(companion: Companion, stanza: Node): void {
@@ -82,6 +111,9 @@ export class Exchange {
     const retried = type === "retry"
     if (!retried) for (const id of ids) companion.queue.acknowledge("message", id, recipient ? undefined : to)
     events.emit("receipt", { phone: companion.account.phone, device: companion.number, ids, type, to: to ?? "" })
+    if (type === "server-error") return this.#mediaRetry.asked(companion, stanza)
+    const group = this.#groups.find(to)
+    if (group) return this.#inGroups.receipt(companion, group, stanza)
     if (retried) return this.#retry(companion, stanza)
     const author = this.#directory.byJid(participant ?? to)
     if (!author || author === companion.account) return
@@ -91,8 +123,8 @@ export class Exchange {
   }
 
   acknowledged(companion: Companion, stanza: Node): void {
-    const { class: kind = "", id = "", to, type, error } = stanza.attrs
-    companion.queue.acknowledge(kind, id, to, type)
+    const { class: kind = "", id = "", to, participant, type, error } = stanza.attrs
+    companion.queue.acknowledge(kind, id, to, type, participant)
     if (error !== undefined) this.#hub.stats.add("nacks")
     const of = { phone: companion.account.phone, device: companion.number }
     this.#hub.events.emit("ack", error === undefined ? { ...of, id } : { ...of, id, error })
@@ -125,14 +157,14 @@ export class Exchange {
 
   #staleList(
     companion: Companion,
-    chat: Account,
+    chat: Account | Group,
     stanza: Node,
     copies: ReadonlyArray<Copy>,
     occasion: { readonly phone: string; readonly device: number; readonly to?: string }
   ): { readonly phash?: string } {
-    const accounts = [...new Set([companion.account, chat])]
+    const accounts = chat instanceof Group ? chat.accounts : [...new Set([companion.account, chat])]
     if (this.#hub.faults.take("ack-phash", occasion)) return { phash: participantHash(accounts) }
-    if (!child(stanza, "participants")) return {}
+    if (chat instanceof Group || !child(stanza, "participants")) return {}
     const missing = accounts.reduce((count, account) => count + account.devices.size, 0) - 1 - copies.length
     return missing > 0 ? { phash: participantHash(accounts) } : {}
   }
@@ -146,7 +178,7 @@ export class Exchange {
       id: stanza.attrs.id ?? "",
       from: from.account,
       fromDevice: from.number,
-      chat,
+      chat: chat.phone,
       to: chatJid,
       type: enc.attrs.type ?? "",
       ciphertext: bytesOf(enc) ?? Buffer.alloc(0)
@@ -165,7 +197,10 @@ export class Exchange {
     if (device === chat.primary) this.#hub.audit.shown(from.account.phone, chat.phone, incoming.id)
     const own = device.account === from.account
     const confirm = () => {
-      if (own) return device.number === 0 ? sendSenderReceipt(this.#hub, device, from, incoming) : undefined
+      if (own) {
+        const tells = device.number === 0 && device.receipts.sender
+        return tells ? sendSenderReceipt(this.#hub, device, from, incoming) : undefined
+      }
       const options = { ids: [incoming.id], addressedAs: chatJid }
       if (device.receipts.delivered) sendReceipt(this.#hub, device, from.account, { ...options, type: undefined })
       if (device.receipts.read) sendReceipt(this.#hub, device, from.account, { ...options, type: "read" })

@@ -6,7 +6,7 @@ interface OfDevice {
   readonly device?: number
 }
 
-/** A message from that linked device, to that phone number; without them, any. */
+/** A message from that linked device, to that phone number or group jid; without them, any. */
 interface OfMessage extends OfDevice {
   readonly to?: string
 }
@@ -15,6 +15,9 @@ interface OfMessage extends OfDevice {
 interface ToDevice extends OfDevice {
   readonly from?: string
 }
+
+/** Another status (500 without one); no answer; TCP cut; an answer after `ms`. */
+type MediaFault = "status" | "hang" | "reset" | "slow"
 
 interface OfQuery extends OfDevice {
   readonly xmlns: string
@@ -67,10 +70,17 @@ export type Fault =
     /** The stanza for a linked device goes out twice; or its message a second time, encrypted anew. */
     | ToDevice & { readonly kind: "duplicate" }
     | ToDevice & { readonly kind: "re-encrypt" }
-    /** The message arrives as one of this group, of which its writer is a participant. */
-    | ToDevice & { readonly kind: "in-group"; readonly group: string }
     /** The next look at app state is answered with a blob that lies on the media server. */
     | OfDevice & { readonly kind: "app-state-blob" }
+    /** A medium cannot be put on the media server, or not at once. */
+    | { readonly kind: "upload"; readonly how: MediaFault; readonly status?: number; readonly ms?: number }
+    /** A medium cannot be fetched, comes late, with a byte that is another, cut off, or only half of it as if whole. */
+    | {
+      readonly kind: "download"
+      readonly how: MediaFault | "corrupt" | "cut" | "short"
+      readonly status?: number
+      readonly ms?: number
+    }
     /** Linking ends at the passkey gate: the phone asks to go on in WhatsApp Web, the companion gets a request. */
     | { readonly kind: "passkey"; readonly phone?: string }
   )

@@ -8,8 +8,16 @@ interface Entry {
   sent: boolean
 }
 
-const keyOf = (kind: string, id: string, from: string | undefined, type: string | undefined): string =>
-  kind === "message" ? `message|${id}|${from ? bareJid(from) : ""}` : `${kind}|${id}|${from ?? ""}|${type ?? ""}`
+const keyOf = (
+  kind: string,
+  id: string,
+  from: string | undefined,
+  type: string | undefined,
+  participant: string | undefined
+): string =>
+  kind === "message"
+    ? `message|${id}|${from ? bareJid(from) : ""}`
+    : `${kind}|${id}|${from ?? ""}|${type ?? ""}|${participant ?? ""}`
 
 /** What a linked device has not acknowledged yet, in order. */
 export class OfflineQueue {
@@ -30,8 +38,8 @@ export class OfflineQueue {
 
   /** Gives back how many of the oldest had to go. */
   add(stanza: Node, sent: boolean): number {
-    const { id = "", from, type } = stanza.attrs
-    const key = keyOf(stanza.tag, id, from, stanza.tag === "message" ? undefined : type)
+    const { id = "", from, participant, type } = stanza.attrs
+    const key = keyOf(stanza.tag, id, from, type, participant)
     this.#entries.delete(key)
     this.#entries.set(key, { key, stanza, sent })
     if (this.#entries.size <= this.#limit) return 0
@@ -40,8 +48,8 @@ export class OfflineQueue {
     return 1
   }
 
-  acknowledge(kind: string, id: string, from: string | undefined, type?: string): boolean {
-    if (this.#entries.delete(keyOf(kind, id, from, type))) return true
+  acknowledge(kind: string, id: string, from: string | undefined, type?: string, participant?: string): boolean {
+    if (this.#entries.delete(keyOf(kind, id, from, type, participant))) return true
     // A receipt may name the other addressing of the sender, or (for one's own messages) none at all.
     if (kind !== "message") return false
     const prefix = `message|${id}|`

@@ -1,7 +1,9 @@
 import { Companion } from "./Companion.ts"
 import type { Account } from "./Account.ts"
 import type { EmulatedDevice } from "./EmulatedDevice.ts"
+import { Group } from "./groups/Group.ts"
 import type { Hub } from "./Hub.ts"
+import { editAttribute, mediaTypeOf, stanzaType } from "./messages/stanzaType.ts"
 import { proto, type Node } from "./protocol/codec.ts"
 import { isLid } from "./protocol/jid.ts"
 import { child, node } from "./protocol/node.ts"
@@ -17,14 +19,6 @@ export interface Letter {
   readonly peer?: boolean
 }
 
-const kindOf = (message: proto.IMessage): string => {
-  if (message.reactionMessage) return "reaction"
-  if (message.pollCreationMessage ?? message.pollCreationMessageV3 ?? message.pollUpdateMessage) return "poll"
-  const media = message.imageMessage ?? message.videoMessage ?? message.audioMessage ?? message.documentMessage ??
-    message.stickerMessage ?? message.contactMessage ?? message.locationMessage
-  return media ? "media" : "text"
-}
-
 /** Takes what emulated devices write to all it is for: encrypted to linked devices, in the clear to emulated ones. */
 export class Outgoing {
   readonly #hub: Hub
@@ -33,11 +27,12 @@ export class Outgoing {
     this.#hub = hub
   }
 
-  /** To all devices of the recipient, and to the other devices of the writer's own account. */
+  /** To all devices of the recipient, unless they block the writer, and to the other devices of the writer's own account. */
   send(from: EmulatedDevice, letter: Letter): void {
     from.sent.set(letter.id, { message: letter.message, to: letter.to })
     const own = letter.to === from.account ? [] : [...from.account.devices.values()]
-    for (const device of [...letter.to.devices.values(), ...own]) {
+    const theirs = letter.to.blocks(from.account) ? [] : [...letter.to.devices.values()]
+    for (const device of [...theirs, ...own]) {
       if (device === from) continue
       if (device instanceof Companion) this.#toCompanion(from, letter, device)
       else {
@@ -67,11 +62,11 @@ export class Outgoing {
   /** Answers a retry receipt with a new session: from the keys in the receipt, or from the server's bundle. */
   again(from: EmulatedDevice, device: Companion, id: string, count: number, bundle: PreKeyBundle | undefined): void {
     const sent = from.sent.get(id)
-    if (!sent || count > 5) return
+    if (!sent || sent.to instanceof Group || count > 5) return
     const peer = `${device.account.phone}.${device.number}`
     from.signal.open(peer, bundle ?? device.bundle())
     this.#hub.stats.add("retriesAnswered")
-    this.prepare(from, { id, ...sent }, device, count)()
+    this.prepare(from, { id, message: sent.message, to: sent.to }, device, count)()
   }
 
   /** From one real device to another: the server only turns the addresses round. */
@@ -114,18 +109,17 @@ export class Outgoing {
     const ciphertext = Buffer.from(encrypted.ciphertext)
     if (spoiled) ciphertext[ciphertext.length - 1] = (ciphertext.at(-1) ?? 0) ^ 0xff
     const count = retry === undefined ? undefined : String(retry)
-    const enc = node("enc", { v: "2", type: encrypted.type, count }, ciphertext)
+    const enc = node("enc", { v: "2", type: encrypted.type, count, mediatype: mediaTypeOf(letter.message) }, ciphertext)
     const addresses = letter.peer
       ? { from: account.jid(from.number), category: "peer" }
       : this.#addresses(account, from.number, lid, own && letter.to !== account ? letter.to : undefined)
-    const group = letter.peer ? undefined : this.#hub.faults.take("in-group", occasion)?.group
     const attrs = {
-      ...(group === undefined ? addresses : { ...addresses, from: group, participant: addresses.from }),
+      ...addresses,
       id: letter.id,
-      type: kindOf(letter.message),
+      type: stanzaType(letter.message),
       t: this.#hub.seconds(),
       notify: account.name,
-      edit: letter.message.protocolMessage?.type === proto.Message.ProtocolMessage.Type.REVOKE ? "7" : undefined
+      edit: editAttribute(letter.message)
     }
     const identity = encrypted.type === "pkmsg" && from.deviceIdentity
     return node("message", attrs, identity ? [enc, node("device-identity", {}, identity)] : [enc])

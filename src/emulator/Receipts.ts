@@ -16,19 +16,30 @@ export const receiptIds = (receipt: Node): ReadonlyArray<string> => [
   ...children(child(receipt, "list"), "item").flatMap((item) => (item.attrs.id === undefined ? [] : [item.attrs.id]))
 ]
 
+/** Whom a receipt comes from: in a group, from the group, and the device is its participant. */
+const fromOf = (device: EmulatedDevice, addressedAs: string, group: string | undefined) => {
+  const jid = device.account.jidLike(addressedAs, device.number)
+  return group === undefined ? { from: jid } : { from: group, participant: jid }
+}
+
 /** Tells all linked devices of `to` what a device of another account did with their messages. */
 export const sendReceipt = (
   hub: Hub,
   from: EmulatedDevice,
   to: Account,
-  options: { readonly ids: ReadonlyArray<string>; readonly type: ReceiptType; readonly addressedAs: string }
+  options: {
+    readonly ids: ReadonlyArray<string>
+    readonly type: ReceiptType
+    readonly addressedAs: string
+    readonly group?: string
+  }
 ): void => {
   const [id, ...rest] = options.ids
   if (id === undefined) return
   const items = rest.map((each) => node("item", { id: each }))
   const receipt = node(
     "receipt",
-    { from: from.account.jidLike(options.addressedAs, from.number), id, type: options.type, t: hub.seconds() },
+    { ...fromOf(from, options.addressedAs, options.group), id, type: options.type, t: hub.seconds() },
     items.length > 0 ? [node("list", {}, items)] : undefined
   )
   for (const companion of to.companions) {
@@ -68,8 +79,8 @@ export const askForRetry = (
     node(
       "receipt",
       {
-        from: device.account.jidLike(isLid(incoming.to) ? incoming.to : device.account.jid(), device.number),
-        recipient: own ? incoming.to : undefined,
+        ...fromOf(device, isLid(incoming.to) ? incoming.to : device.account.jid(), incoming.group),
+        recipient: own && incoming.group === undefined ? incoming.to : undefined,
         id: incoming.id,
         type: "retry",
         t: hub.seconds()

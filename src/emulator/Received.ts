@@ -1,3 +1,4 @@
+import { innerMessage } from "./messages/innerMessage.ts"
 import type { proto } from "./protocol/codec.ts"
 
 /** A message as an emulated device shows it. */
@@ -20,11 +21,8 @@ export interface Received {
   readonly duplicateOf?: string
 }
 
-export const textOfMessage = (message: proto.IMessage): string | undefined =>
-  message.conversation ??
-    message.extendedTextMessage?.text ??
-    message.imageMessage?.caption ??
-    message.videoMessage?.caption ??
-    message.documentMessage?.caption ??
-    message.ephemeralMessage?.message?.extendedTextMessage?.text ??
-    undefined
+export const textOfMessage = (message: proto.IMessage): string | undefined => {
+  const { conversation, documentMessage, extendedTextMessage, imageMessage, videoMessage } = innerMessage(message)
+  return conversation ?? extendedTextMessage?.text ?? imageMessage?.caption ?? videoMessage?.caption ??
+    documentMessage?.caption ?? undefined
+}

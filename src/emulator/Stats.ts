@@ -30,6 +30,10 @@ const zero = () => ({
   offlineDropped: 0,
   receiptsReceived: 0,
   receiptsSent: 0,
+  /** Media that linked devices put and fetched, and that phones uploaded again for them. */
+  uploads: 0,
+  downloads: 0,
+  reuploads: 0,
   nacks: 0,
   iqs: 0,
   unknown: 0,

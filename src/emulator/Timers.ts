@@ -16,6 +16,11 @@ export class Timers {
     }
   }
 
+  /** Never ends once everything has stopped. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve))
+  }
+
   stop(): void {
     this.#stopped = true
     for (const timer of this.#live) clearTimeout(timer)

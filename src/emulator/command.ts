@@ -31,6 +31,7 @@ export const runEmulator = (options: CommandOptions = {}): Effect.Effect<never, 
     )
     const address = yield* listening(() => control.listen(options.controlPort ?? DEFAULT_CONTROL_PORT, host))
     yield* Console.log(`WA_SOCKET_URL=${server.url}\nWA_NOISE_ROOT_KEY=${server.noiseRootKey}`)
+    yield* Console.log(`WA_MEDIA_CA=${yield* Effect.promise(() => server.mediaCaFile())}`)
     yield* Console.log(`# phones and faults: ${address}`)
     return yield* Effect.never
   }).pipe(Effect.scoped)

@@ -1,11 +1,19 @@
 import { HttpApi, OpenApi } from "@effect/platform"
+import { AdminListsApi } from "./contract/AdminListsApi.ts"
+import { AdminUsersApi } from "./contract/AdminUsersApi.ts"
+import { ApiKeysApi } from "./contract/ApiKeysApi.ts"
+import { AuditApi } from "./contract/AuditApi.ts"
 import { AuthApi } from "./contract/AuthApi.ts"
+import { ContactsApi } from "./contract/ContactsApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
+import { HistoryApi } from "./contract/HistoryApi.ts"
+import { LegacyApi } from "./contract/LegacyApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
+import { StatisticsApi } from "./contract/StatisticsApi.ts"
 
 /** Only an operation with a body can be told that its body is too large or of the wrong type. */
 const withoutIdleAnswers = (spec: Record<string, unknown>): Record<string, unknown> => {
@@ -33,7 +41,15 @@ export const Api = base
   .add(DeviceApi)
   .add(PairingApi)
   .add(MessagingApi)
+  .add(ContactsApi)
+  .add(HistoryApi)
+  .add(StatisticsApi)
   .add(EventsApi)
+  .add(ApiKeysApi)
+  .add(AdminUsersApi)
+  .add(AdminListsApi)
+  .add(AuditApi)
+  .add(LegacyApi)
   .add(HealthApi)
   .annotateContext(OpenApi.annotations({
     title: "WhatsApp Service",

@@ -4,24 +4,40 @@ import { defaultCountry } from "../domain/PhoneNumber.ts"
 import { Api } from "./Api.ts"
 import { Accounts } from "./auth/Accounts.ts"
 import { ActiveUsers } from "./auth/ActiveUsers.ts"
+import { ApiKeyIssue } from "./auth/ApiKeyIssue.ts"
 import * as Authorization from "./auth/Authorization.ts"
+import { CredentialUsers } from "./auth/CredentialUsers.ts"
+import { FirstDevices } from "./auth/FirstDevices.ts"
+import { KeyRing } from "./auth/KeyRing.ts"
 import { Passwords } from "./auth/Passwords.ts"
 import { Sessions } from "./auth/Sessions.ts"
+import { StreamTickets } from "./auth/StreamTickets.ts"
 import { Tokens } from "./auth/Tokens.ts"
+import { UserAdministration } from "./auth/UserAdministration.ts"
 import * as Docs from "./Docs.ts"
 import { ClientAddress } from "./edge/ClientAddress.ts"
 import * as Edge from "./edge/Edge.ts"
 import { RateLimit } from "./edge/RateLimit.ts"
 import { EventHub } from "./events/EventHub.ts"
 import { EventStreams } from "./events/EventStreams.ts"
+import * as AdminListHandlers from "./handlers/AdminListHandlers.ts"
+import * as AdminUserHandlers from "./handlers/AdminUserHandlers.ts"
+import * as ApiKeyHandlers from "./handlers/ApiKeyHandlers.ts"
+import * as AuditHandlers from "./handlers/AuditHandlers.ts"
 import * as AuthHandlers from "./handlers/AuthHandlers.ts"
+import * as ContactHandlers from "./handlers/ContactHandlers.ts"
 import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
 import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
+import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
+import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
 import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
+import { AdminLists } from "../sql/AdminLists.ts"
+import { GlobalFigures } from "../sql/GlobalFigures.ts"
 import { Shutdown } from "./Shutdown.ts"
 
 const handlers = Layer.mergeAll(
@@ -29,7 +45,15 @@ const handlers = Layer.mergeAll(
   DeviceHandlers.layer,
   PairingHandlers.layer,
   MessagingHandlers.layer,
+  ContactHandlers.layer,
+  HistoryHandlers.layer,
+  StatisticsHandlers.layer,
   EventHandlers.layer,
+  ApiKeyHandlers.layer,
+  AdminUserHandlers.layer,
+  AdminListHandlers.layer,
+  AuditHandlers.layer,
+  LegacyHandlers.layer,
   HealthHandlers.layer
 ).pipe(Layer.provide(Authorization.layer))
 
@@ -42,8 +66,12 @@ const routes = Layer.mergeAll(
 /** Accounts alone, for the command line: they need no server. */
 export const accounts = Accounts.layer.pipe(Layer.provideMerge(Layer.mergeAll(Passwords.layer, ActiveUsers.layer)))
 
-const services = Layer.mergeAll(Sessions.layer, EventStreams.layer, RateLimit.layer, Metrics.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(accounts, Tokens.layer, EventHub.layer, ClientAddress.layer))
+const services = Layer.mergeAll(
+  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, FirstDevices.layer, RateLimit.layer, Metrics.layer
+).pipe(
+  Layer.provideMerge(Layer.mergeAll(Sessions.layer, CredentialUsers.layer)),
+  Layer.provideMerge(Layer.mergeAll(accounts, KeyRing.layer, Tokens.layer, EventHub.layer, ClientAddress.layer)),
+  Layer.provideMerge(Layer.mergeAll(AdminLists.layer, GlobalFigures.layer))
 )
 
 // released first: event streams end, and what is in flight is answered while everything that it needs is there

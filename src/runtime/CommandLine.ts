@@ -5,17 +5,19 @@ import { demo } from "./Demo.ts"
 import { emulator } from "./EmulatorCommand.ts"
 import { environment, explainConfigError, loadDotEnv } from "./Environment.ts"
 import { UsageError } from "./Arguments.ts"
+import { importSessions } from "./ImportSessions.ts"
 import { LogLines, Verbosity } from "./Logging.ts"
 import { migrate } from "./Migrate.ts"
 import { serve } from "./Serve.ts"
 
 const usage = `Usage: whatsapp-service COMMAND
 
-  serve          run the service (http://localhost:5000 and SQLite under ./data unless configured otherwise)
-  demo           run the service against the built-in emulator: pair, send, receive, without a phone
-  emulator       run the emulator alone, with a small HTTP API to control its phones
-  migrate        bring the database's tables up to date
-  create-admin   make an administrator: create-admin --email E [--username U] [--password P]
+  serve            run the service (http://localhost:5000 and SQLite under ./data unless configured otherwise)
+  demo             run the service against the built-in emulator: pair, send, receive, without a phone
+  emulator         run the emulator alone, with a small HTTP API to control its phones
+  migrate          bring the database's tables up to date
+  create-admin     make an administrator: create-admin --email E [--username U] [--password P]
+  import-sessions  take over what Baileys has stored in folders auth_info_baileys_<deviceId>: import-sessions DIR [--owner E]
 
 Everything else is set by environment variables or a .env file; see .env.example.`
 
@@ -24,12 +26,13 @@ type Command = (args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, 
 const withoutArguments = (command: ReturnType<Command>): Command => (args) =>
   args.length === 0 ? command : new UsageError({ problem: `'${args[0]}' is not understood: this command takes no arguments` })
 
-const commands: Readonly<Record<"serve" | "demo" | "emulator" | "migrate" | "create-admin", Command>> = {
+const commands: Readonly<Record<"serve" | "demo" | "emulator" | "migrate" | "create-admin" | "import-sessions", Command>> = {
   serve: withoutArguments(serve),
   demo: withoutArguments(demo),
   emulator,
   migrate: withoutArguments(migrate),
-  "create-admin": createAdmin
+  "create-admin": createAdmin,
+  "import-sessions": importSessions
 }
 const isCommand = (name: string | undefined): name is keyof typeof commands => name !== undefined && Object.hasOwn(commands, name)
 

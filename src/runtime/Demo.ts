@@ -35,6 +35,7 @@ export const demo = Effect.gen(function*() {
     ADMIN_PASSWORD: admin.password,
     WA_SOCKET_URL: emulator.url,
     WA_NOISE_ROOT_KEY: emulator.noiseRootKey,
+    WA_MEDIA_CA: emulator.mediaCa,
     LOG_LEVEL: quiet
   })
   const service = yield* Layer.build(Service).pipe(Effect.withConfigProvider(settings))

@@ -1,4 +1,4 @@
-import { Cause, Config, HashMap, Inspectable, Layer, Logger, LogLevel, Effect } from "effect"
+import { Cause, Config, ConfigError, Either, HashMap, Inspectable, Layer, Logger, LogLevel, Effect } from "effect"
 import { redactText, redactValue } from "./Redaction.ts"
 
 const longestLine = 8192
@@ -52,7 +52,17 @@ const prettyLogger = Logger.make((options) => {
 /** Lines for people on a terminal, a JSON object a line otherwise; both redacted and of bounded length. */
 export const LogLines = Logger.replace(Logger.defaultLogger, process.stdout.isTTY ? prettyLogger : jsonLogger)
 
-/** `LOG_LEVEL` */
-export const Verbosity = Layer.unwrapEffect(
-  Effect.map(Config.logLevel("LOG_LEVEL").pipe(Config.withDefault(LogLevel.Info)), Logger.minimumLogLevel)
+/** By name or as lines show it: `warning` as well as `warn`. */
+const level = Config.string("LOG_LEVEL").pipe(
+  Config.mapOrFail((text) => {
+    const wanted = text.trim().toLowerCase()
+    const found = LogLevel.allLevels.find(({ _tag, label }) => _tag.toLowerCase() === wanted || label.toLowerCase() === wanted)
+    return found === undefined
+      ? Either.left(ConfigError.InvalidData(["LOG_LEVEL"], `trace, debug, info, warning, error or fatal is expected, not '${text}'`))
+      : Either.right(found)
+  }),
+  Config.withDefault(LogLevel.Info)
 )
+
+/** `LOG_LEVEL` */
+export const Verbosity = Layer.unwrapEffect(Effect.map(level, Logger.minimumLogLevel))

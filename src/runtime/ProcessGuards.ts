@@ -11,6 +11,7 @@ const rejections = Metric.counter("process_unhandled_rejections_total", {
  */
 export const ProcessGuards = Layer.scopedDiscard(
   Effect.gen(function*() {
+    yield* Metric.update(rejections, 0)
     const runtime = yield* Effect.runtime<never>()
     const onRejection = (reason: unknown) =>
       Runtime.runFork(runtime)(

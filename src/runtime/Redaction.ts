@@ -1,7 +1,8 @@
-const secretNames = /token|secret|password|passwd|authorization|cookie|api[-_]?key|private|credential|creds|noise|qr$/i
+const secretNames = /token|ticket|secret|password|passwd|authorization|cookie|api[-_]?key|private|credential|creds|noise|qr$/i
 const patterns: ReadonlyArray<readonly [RegExp, string]> = [
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, "$1 [redacted]"],
   [/\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g, "[token]"],
+  [/\bwak_[0-9A-Za-z]+_[0-9A-Za-z]+/g, "[api key]"],
   [/\bwhsec_[\w+/=-]+/g, "[secret]"],
   [/(:\/\/)[^\s/:@]+:[^\s/@]+@/g, "$1[redacted]@"],
   [/((?:https?|wss?):\/\/[^\s?"']+|\s\/[^\s?"']*)\?[^\s"']*/g, "$1?[redacted]"],

@@ -1,10 +1,12 @@
 import { Effect, Layer } from "effect"
+import { ClusteredContactQueries } from "../actors/ClusteredContactQueries.ts"
 import { ClusteredDevices } from "../actors/ClusteredDevices.ts"
 import { DeviceActor } from "../actors/DeviceActor.ts"
 import { DeviceEntityLayer } from "../actors/DeviceEntity.ts"
 import { DeviceLoop } from "../actors/DeviceLoop.ts"
 import { DeviceSession } from "../actors/DeviceSession.ts"
 import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
+import { HistoryImport } from "../actors/HistoryImport.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
 import { OutboxPump } from "../actors/OutboxPump.ts"
@@ -16,16 +18,18 @@ import { AuthSecrets } from "../http/auth/AuthSecrets.ts"
 import * as HttpApp from "../http/HttpApp.ts"
 import * as HttpListener from "../http/HttpListener.ts"
 import { Shutdown } from "../http/Shutdown.ts"
+import { AccountRepositories } from "../sql/AccountRepositories.ts"
 import { Contacts } from "../sql/Contacts.ts"
+import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
-import { LoginThrottle } from "../sql/LoginThrottle.ts"
 import { Messages } from "../sql/Messages.ts"
+import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { Outbox } from "../sql/Outbox.ts"
-import { RefreshTokens } from "../sql/RefreshTokens.ts"
-import { Users } from "../sql/Users.ts"
+import { ShardLeases } from "../sql/ShardLeases.ts"
+import { Statistics } from "../sql/Statistics.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
@@ -41,25 +45,26 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
-const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(EventLog.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
+
+const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
-const DeviceActors = Layer.mergeAll(ClusteredDevices, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),
-  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
   Layer.provide(Signals.layer),
   Layer.provideMerge(Runner)
 )
 
 /** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
 export const Service = HttpApp.layer.pipe(
-  Layer.provideMerge(HttpListener.layer),
   Layer.provide(FirstAdmin),
   Layer.provide(JournalPruner),
   Layer.provide(HttpApp.accounts),
@@ -67,11 +72,20 @@ export const Service = HttpApp.layer.pipe(
   Layer.provide(WhatsAppServices),
   Layer.provide(Layer.mergeAll(Repositories, Shutdown.layer)),
   Layer.provide(Secrets),
-  Layer.provide(ProcessGuards)
+  Layer.provide(ProcessGuards),
+  // a port that is taken stops the start before anything has been touched
+  Layer.provideMerge(HttpListener.layer)
 )
 
 /** What the command line needs to make users. */
 export const AccountServices = HttpApp.accounts.pipe(
-  Layer.provide(Layer.mergeAll(Users.layer, RefreshTokens.layer, LoginThrottle.layer)),
+  Layer.provide(AccountRepositories),
   Layer.provide(UpToDateDatabase)
+)
+
+/** What the command line needs to take over sessions. */
+export const ImportServices = Devices.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(EventLog.layer, AccountRepositories)),
+  Layer.provideMerge(UpToDateDatabase),
+  Layer.provideMerge(Secrets)
 )

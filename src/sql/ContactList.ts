@@ -3,13 +3,14 @@ import { Effect } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { atBoundary } from "./Boundary.ts"
 import { contactColumns, decodeContacts } from "./ContactRow.ts"
-import { makeDialect } from "./Dialect.ts"
+import { contains, makeDialect } from "./Dialect.ts"
 
 export const makeContactList = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
   const columns = sql.literal(contactColumns)
-  const sortKey = sql.literal("LOWER(COALESCE(name, push_name, phone_number, lid, ''))")
+  // a column of the database's own making, LOWER(COALESCE(name, push_name, phone_number, lid, '')), for its index
+  const sortKey = sql.literal("sort_name")
 
   const matches = (search: string) => {
     const pattern = contains(search)
@@ -31,17 +32,15 @@ export const makeContactList = Effect.gen(function*() {
   }) {
     const search = options.search?.trim() ?? ""
     const keyOfAfter = sql`(SELECT ${sortKey} FROM contacts WHERE id = ${options.after ?? 0} AND device_id = ${deviceId})`
-    const rows = yield* sql`SELECT ${columns} FROM contacts WHERE ${
+    const rows = yield* sql`SELECT ${columns} FROM contacts ${dialect.through("contacts_sorted")} WHERE ${
       sql.and([
         sql`device_id = ${deviceId}`,
         ...(search === "" ? [] : [matches(search)]),
         ...(options.after === undefined
           ? []
-          : [sql`(${sortKey} > ${keyOfAfter} OR (${sortKey} = ${keyOfAfter} AND id > ${options.after}))`])
+          : [sql`${sortKey} >= ${keyOfAfter} AND (${sortKey} > ${keyOfAfter} OR id > ${options.after})`])
       ])
     } ORDER BY ${sortKey}, id ${dialect.limit(options.limit)}`
     return yield* decodeContacts(rows)
   }, atBoundary)
 })
-
-const contains = (text: string) => `%${text.replaceAll(/[!%_]/g, "!$&")}%`

@@ -2,6 +2,8 @@ import { SqlClient } from "@effect/sql"
 import { Effect, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { chatKeyOf } from "./ContactRow.ts"
+import { makeStatusChange } from "./StatusChange.ts"
+import { makeTally } from "./Tally.ts"
 
 const Pairs = Schema.Array(Schema.Struct({
   ours: Schema.Int,
@@ -11,7 +13,7 @@ const Pairs = Schema.Array(Schema.Struct({
 }))
 
 /** Two contacts are one person: the loser's messages become the winner's, and his row goes. */
-export const makeContactMerge = Effect.map(SqlClient.SqlClient, (sql) =>
+export const makeContactMerge = Effect.map(Effect.all([SqlClient.SqlClient, makeStatusChange, makeTally]), ([sql, statuses, tally]) =>
   Effect.fnUntraced(function*(deviceId: DeviceId, loser: number, winner: number) {
     const [from, to] = [chatKeyOf(loser), chatKeyOf(winner)]
     // the same message in both chats (direct), or from both senders (group)
@@ -25,7 +27,12 @@ export const makeContactMerge = Effect.map(SqlClient.SqlClient, (sql) =>
     const dropped = (yield* Schema.decodeUnknown(Pairs)(pairs)).map((pair) =>
       pair.oursUnreadable === 1 && pair.theirsUnreadable === 0 ? pair.ours : pair.theirs
     )
-    if (dropped.length > 0) yield* sql`DELETE FROM messages WHERE ${sql.in("id", dropped)}`
+    if (dropped.length > 0) {
+      const twice = yield* statuses.find([sql.in("m.id", dropped)])
+      yield* tally.add(deviceId, twice.map((message) => [message, undefined]))
+      yield* sql`DELETE FROM messages WHERE ${sql.in("id", dropped)}`
+    }
+    yield* tally.merge(deviceId, from, to)
     yield* sql`UPDATE messages SET
         chat_key = CASE WHEN chat_key = ${from} THEN ${to} ELSE chat_key END,
         sender_key = CASE WHEN sender_key = ${`${loser}`} THEN ${`${winner}`} ELSE sender_key END,

@@ -45,10 +45,12 @@ const waitingStatements = 1000
 
 /**
  * READ COMMITTED: a transaction that has waited for a row lock then reads what the lock's holder committed, where REPEATABLE
- * READ would show it the past (a stale epoch), and inserts take no gap locks, on which writers would deadlock.
+ * READ would show it the past (a stale epoch), and inserts take no gap locks, on which writers would deadlock. A process that is
+ * frozen within a transaction must not keep its row locks from all others: the server ends it (idle connections are closed by
+ * ourselves long before).
  */
 const beginMysql =
-  "SET SESSION innodb_lock_wait_timeout = 5; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
+  "SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 10; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
 
 const withTransactions = <Client extends SqlClient.SqlClient>(client: Client, begin: string): SqlClient.SqlClient =>
   Object.assign(client, { withTransaction: makeWithTransaction(client, begin) })

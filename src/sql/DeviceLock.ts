@@ -35,13 +35,6 @@ export const makeDeviceLock = Effect.gen(function*() {
 
   return {
     byId: (deviceId: DeviceId) =>
-      Effect.flatMap(sql`SELECT ${columns} FROM whatsapp_sessions WHERE device_id = ${deviceId} ${dialect.forUpdate}`, only),
-    /** The device that a message belongs to. */
-    ofMessage: (id: number) =>
-      Effect.flatMap(
-        sql`SELECT ${columns} FROM whatsapp_sessions
-          WHERE device_id = (SELECT m.device_id FROM messages m WHERE m.id = ${id}) ${dialect.forUpdate}`,
-        only
-      )
+      Effect.flatMap(sql`SELECT ${columns} FROM whatsapp_sessions WHERE device_id = ${deviceId} ${dialect.forUpdate}`, only)
   }
 })

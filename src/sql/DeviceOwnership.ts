@@ -11,6 +11,8 @@ import { decodeDevices, deviceColumns, encodeRestriction } from "./DeviceRow.ts"
 import type { DeviceState, Pairing } from "./Devices.ts"
 import { fit } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import type { ShardLease } from "./ShardLeases.ts"
+import { stateTold } from "./StateNotice.ts"
 
 const millis = (time: DateTime.Utc | null) => time === null ? null : time.epochMillis
 
@@ -40,8 +42,20 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       if (device === undefined || !Option.exists(locked, (row) => row.ownerEpoch === epoch)) {
         return yield* new OwnerChanged({ deviceId, epoch })
       }
-      yield* effect(device)
+      return yield* effect(device)
     }))
+
+  /** The same for what may change the visible state. */
+  const changing = <E>(deviceId: DeviceId, epoch: number, effect: (device: Device) => Effect.Effect<DeviceState | undefined, E>) =>
+    Effect.flatMap(asOwner(deviceId, epoch, effect), (changed) => changed === undefined ? Effect.void : stateTold(deviceId, changed))
+
+  const claim = Effect.fnUntraced(function*(deviceId: DeviceId) {
+    yield* sql`UPDATE whatsapp_sessions SET owner_epoch = owner_epoch + 1 WHERE device_id = ${deviceId}`
+    const locked = yield* lock.byId(deviceId)
+    const device = yield* read(deviceId)
+    if (device === undefined || Option.isNone(locked)) return yield* new DeviceNotFound({ deviceId })
+    return { epoch: locked.value.ownerEpoch, device }
+  })
 
   const changeState = Effect.fnUntraced(function*(device: Device, wanted: DeviceState) {
     const state = { ...wanted, reasonText: fit(wanted.reasonText, 512) }
@@ -62,12 +76,13 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       ...(seen ? { lastSeen: now.epochMillis } : {}),
       ...(state.status === "qr_required" ? {} : noCodes)
     })
-    if (!changed) return
+    if (!changed) return undefined
     const data = { ...state, since, phoneNumber: device.phoneNumber, deviceName: device.deviceName }
     yield* events.append([
       { type: "device-status", deviceId: device.deviceId, data },
       { type: "whatsapp-status", deviceId: device.deviceId, data }
     ])
+    return state
   })
 
   const forget = (deviceId: DeviceId) =>
@@ -78,26 +93,33 @@ export const makeDeviceOwnership = Effect.gen(function*() {
 
   /** Codes are shown in `qr_required` only. */
   const showing = Effect.fnUntraced(function*(device: Device, values: Record<string, string | number>, event: NewEvent) {
-    if (device.status !== "qr_required" || device.reason !== "pairing") {
-      yield* changeState(device, { ...pairing, restriction: device.restriction })
-    }
+    const changed = device.status !== "qr_required" || device.reason !== "pairing"
+      ? yield* changeState(device, { ...pairing, restriction: device.restriction })
+      : undefined
     yield* update(device.deviceId, values)
     yield* events.append([event])
+    return changed
   })
 
   return {
-    claim: Effect.fn("Devices.claim")((deviceId: DeviceId) =>
+    claim: Effect.fn("Devices.claim")((deviceId: DeviceId) => atomic(claim(deviceId))),
+
+    claimUnder: Effect.fn("Devices.claimUnder")((lease: ShardLease, deviceId: DeviceId) =>
       atomic(Effect.gen(function*() {
-        yield* sql`UPDATE whatsapp_sessions SET owner_epoch = owner_epoch + 1 WHERE device_id = ${deviceId}`
-        const locked = yield* lock.byId(deviceId)
-        const device = yield* read(deviceId)
-        if (device === undefined || Option.isNone(locked)) return yield* new DeviceNotFound({ deviceId })
-        return { epoch: locked.value.ownerEpoch, device }
+        const claimed = yield* claim(deviceId)
+        // after the row's lock: whoever has taken the lease since claims after us, and whoever had before is seen here
+        const holders = yield* sql`SELECT 1 AS other FROM shard_leases WHERE shard = ${lease.shard} AND instance <> ${lease.instance}`
+        return holders.length === 0 ? claimed : yield* new OwnerChanged({ deviceId, epoch: claimed.epoch })
       }))
     ),
 
+    owns: Effect.fn("Devices.owns")(function*(deviceId: DeviceId, epoch: number) {
+      const rows = yield* sql`SELECT 1 AS own FROM whatsapp_sessions WHERE device_id = ${deviceId} AND owner_epoch = ${epoch}`
+      return rows.length > 0
+    }, atBoundary),
+
     setState: Effect.fn("Devices.setState")((deviceId: DeviceId, epoch: number, state: DeviceState) =>
-      asOwner(deviceId, epoch, (device) => changeState(device, state))
+      changing(deviceId, epoch, (device) => changeState(device, state))
     ),
 
     showQr: Effect.fn("Devices.showQr")((
@@ -105,7 +127,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       epoch: number,
       qr: { readonly qr: string; readonly qrCode: string; readonly expiresAt: DateTime.Utc }
     ) =>
-      asOwner(deviceId, epoch, (device) =>
+      changing(deviceId, epoch, (device) =>
         showing(device, { qr: qr.qr, qrExpiresAt: qr.expiresAt.epochMillis }, {
           type: "qr-code",
           deviceId,
@@ -118,7 +140,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       epoch: number,
       code: { readonly pairingCode: string; readonly phone: PhoneNumber; readonly expiresAt: DateTime.Utc }
     ) =>
-      asOwner(deviceId, epoch, (device) =>
+      changing(deviceId, epoch, (device) =>
         showing(device, { pairingCode: code.pairingCode, pairingCodeExpiresAt: code.expiresAt.epochMillis }, {
           type: "pairing-code",
           deviceId,
@@ -127,21 +149,21 @@ export const makeDeviceOwnership = Effect.gen(function*() {
     ),
 
     setPairing: Effect.fn("Devices.setPairing")((deviceId: DeviceId, epoch: number, pairing: Pairing) =>
-      asOwner(deviceId, epoch, () =>
+      Effect.asVoid(asOwner(deviceId, epoch, () =>
         update(deviceId, {
           jid: pairing.jid,
           lid: pairing.lid,
           phoneNumber: pairing.phone,
           pushName: fit(pairing.pushName, 255)
-        }))
+        })))
     ),
 
     wipe: Effect.fn("Devices.wipe")((deviceId: DeviceId, epoch: number, state: DeviceState = notPaired) =>
-      asOwner(deviceId, epoch, (device) =>
+      changing(deviceId, epoch, (device) =>
         Effect.gen(function*() {
           yield* forget(deviceId)
           yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, ...noCodes })
-          yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), state)
+          return yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), state)
         }))
     ),
 

@@ -92,6 +92,7 @@ export const makeDeviceRegister = Effect.gen(function*() {
 
     list: Effect.fn("Devices.list")(function*(filter: {
       readonly userId?: UserId | undefined
+      readonly deviceIds?: ReadonlyArray<DeviceId> | undefined
       readonly status?: DeviceStatus | undefined
       readonly after?: number | undefined
       readonly limit: number
@@ -100,6 +101,7 @@ export const makeDeviceRegister = Effect.gen(function*() {
         sql`wanted <> 'deleted'`,
         sql`id > ${filter.after ?? 0}`,
         ...(filter.userId === undefined ? [] : [sql`user_id = ${filter.userId}`]),
+        ...(filter.deviceIds === undefined ? [] : [sql.in("device_id", filter.deviceIds)]),
         ...(filter.status === undefined ? [] : [sql`status = ${filter.status}`])
       ])
       const limit = dialect.limit(filter.limit)

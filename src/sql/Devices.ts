@@ -7,6 +7,7 @@ import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import type { UserId, UserNotFound } from "../domain/User.ts"
 import { makeDeviceOwnership } from "./DeviceOwnership.ts"
 import { makeDeviceRegister } from "./DeviceRegister.ts"
+import type { ShardLease } from "./ShardLeases.ts"
 
 export interface DeviceState {
   readonly status: DeviceStatus
@@ -45,6 +46,7 @@ export class Devices extends Context.Tag("whatsapp-service/Devices")<Devices, {
   /** By id, at most `limit` after the row id `after`. Devices that are being deleted are left out. */
   readonly list: (filter: {
     readonly userId?: UserId | undefined
+    readonly deviceIds?: ReadonlyArray<DeviceId> | undefined
     readonly status?: DeviceStatus | undefined
     readonly after?: number | undefined
     readonly limit: number
@@ -57,6 +59,9 @@ export class Devices extends Context.Tag("whatsapp-service/Devices")<Devices, {
 
   /** Takes the device over: raises its epoch, so that every earlier owner's writes are refused from now on. */
   readonly claim: (deviceId: DeviceId) => Effect.Effect<{ readonly epoch: number; readonly device: Device }, DeviceNotFound | StorageUnavailable>
+  /** The same for as long as nobody else holds the lease: a process that slept through its end takes nothing back. */
+  readonly claimUnder: (lease: ShardLease, deviceId: DeviceId) => Effect.Effect<{ readonly epoch: number; readonly device: Device }, DeviceNotFound | OwnerChanged | StorageUnavailable>
+  readonly owns: (deviceId: DeviceId, epoch: number) => Effect.Effect<boolean, StorageUnavailable>
   /** Writes the state; with a changed state also its `device-status` and `whatsapp-status` events. Clears QR and pairing code unless `qr_required`. */
   readonly setState: (deviceId: DeviceId, epoch: number, state: DeviceState) => Effect.Effect<void, OwnerChanged | StorageUnavailable>
   readonly showQr: (deviceId: DeviceId, epoch: number, qr: { readonly qr: string; readonly qrCode: string; readonly expiresAt: DateTime.Utc }) => Effect.Effect<void, OwnerChanged | StorageUnavailable>

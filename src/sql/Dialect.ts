@@ -1,10 +1,11 @@
 import { SqlClient } from "@effect/sql"
 import { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
+import type { Fragment, Statement } from "@effect/sql/Statement"
 import { Effect, Option, Predicate, Record, Schema, String } from "effect"
 import { StorageUnavailable } from "../domain/Storage.ts"
 
 const Inserted = Schema.Struct({ insertId: Schema.Number })
+const Affected = Schema.Union(Schema.Struct({ affectedRows: Schema.Int }), Schema.Struct({ changes: Schema.Int }))
 const Returned = Schema.Tuple(Schema.Struct({ value: Schema.Number }))
 
 /** All in which SQLite and MySQL differ, for the repositories. */
@@ -35,9 +36,16 @@ export const makeDialect = Effect.map(SqlClient.SqlClient, (sql) => {
     return (yield* Schema.decodeUnknown(Returned)(rows))[0].value
   })
 
+  /** How many rows an UPDATE or DELETE met. */
+  const affected = Effect.fnUntraced(function*(statement: Statement<unknown>) {
+    const result = yield* Schema.decodeUnknown(Affected)(yield* statement.raw)
+    return "changes" in result ? result.changes : result.affectedRows
+  })
+
   return {
     onMysql,
     advance,
+    affected,
     insert,
     /** ends a SELECT whose rows stay locked until the commit; SQLite has one writer anyway */
     forUpdate: sql.literal(onMysql ? "FOR UPDATE" : ""),
@@ -51,6 +59,9 @@ export type Dialect = Effect.Effect.Success<typeof makeDialect>
 
 /** What both drivers bind as bytes. */
 export const bytes = (data: Uint8Array): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+
+/** A pattern for `LIKE … ESCAPE '!'` that finds the text anywhere. */
+export const contains = (text: string): string => `%${text.replaceAll(/[!%_]/g, "!$&")}%`
 
 /** Cut to what a column takes; half a surrogate pair at the cut becomes U+FFFD, as it would on the wire. */
 export function fit(text: string, length: number): string

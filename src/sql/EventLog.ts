@@ -10,6 +10,8 @@ export interface EventFilter {
   readonly after: number
   readonly userId?: UserId | undefined
   readonly deviceId?: DeviceId | undefined
+  /** of these devices alone */
+  readonly deviceIds?: ReadonlyArray<DeviceId> | undefined
   readonly types?: ReadonlyArray<EventType> | undefined
   /** at most 1000 */
   readonly limit: number

@@ -102,6 +102,7 @@ export const makeEventLog = Effect.gen(function*() {
       sql`id > ${filter.after}`,
       ...(filter.userId === undefined ? [] : [sql`user_id = ${filter.userId}`]),
       ...(filter.deviceId === undefined ? [] : [sql`device_id = ${filter.deviceId}`]),
+      ...(filter.deviceIds === undefined ? [] : [sql.in("device_id", filter.deviceIds)]),
       ...(filter.types === undefined || filter.types.length === 0 ? [] : [sql.in("type", filter.types)])
     ])
   const edge = (order: "ASC" | "DESC") =>

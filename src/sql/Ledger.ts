@@ -5,14 +5,18 @@ import type { MessageId, MessageStatus } from "../domain/Message.ts"
 import type { NewEvent } from "../domain/ServiceEvent.ts"
 import { bytes } from "./Dialect.ts"
 import type { Place } from "./Mention.ts"
-import { moved, statusColumns, statusEvents, type Tracked } from "./StatusChange.ts"
+import { moved, statusColumns, statusEvents, type Tracked, type TrackedRow } from "./StatusChange.ts"
+import type { Countable } from "./Tally.ts"
 
 type Told = Extract<Inbound, { readonly _tag: "Message" | "Undecryptable" }>
 
 /** A message as it is known while a batch is recorded: stored (`id`), or new (`row`). */
 interface Entry {
-  readonly id: number | undefined
+  readonly known: KnownRow | undefined
   readonly outgoing: boolean
+  readonly counted: Omit<Countable, "status" | "sentAt">
+  /** it is here for the first time, as far as anyone was told */
+  appears: boolean
   unreadable: boolean
   tracked: Tracked
   moved: boolean
@@ -20,17 +24,20 @@ interface Entry {
   text: Record<string, unknown> | undefined
 }
 
-export interface KnownRow extends Tracked {
-  readonly id: number
-  readonly chatKey: string
+export interface KnownRow extends TrackedRow {
   readonly senderKey: string
-  readonly direction: "incoming" | "outgoing"
   readonly messageType: string
+}
+
+interface Owner {
+  readonly deviceId: DeviceId
+  readonly userId: number
+  readonly id: number
 }
 
 /** What a batch of facts makes of the messages that are known; it is written afterwards in few statements. */
 export const makeLedger = (
-  device: { readonly deviceId: DeviceId; readonly userId: number; readonly id: number },
+  device: Owner,
   known: ReadonlyArray<KnownRow>,
   now: number
 ) => {
@@ -47,8 +54,10 @@ export const makeLedger = (
   }
   for (const row of known) {
     add(keyOf(row.messageId, row), {
-      id: row.id,
+      known: row,
       outgoing: row.direction === "outgoing",
+      counted: { chatKey: row.chatKey, direction: row.direction, timestamp: row.timestamp, historical: false },
+      appears: false,
       unreadable: row.messageType === "undecryptable",
       tracked: row,
       moved: false,
@@ -107,24 +116,19 @@ export const makeLedger = (
       readAt: null
     }
     add(keyOf(fact.messageId, place.columns), {
-      id: undefined,
+      known: undefined,
       outgoing: fromMe,
+      counted: {
+        chatKey: place.columns.chatKey,
+        direction: fromMe ? "outgoing" : "incoming",
+        timestamp: at,
+        historical: false
+      },
+      appears: true,
       unreadable: fact._tag === "Undecryptable",
       tracked,
       moved: false,
-      row: {
-        userId: device.userId,
-        sessionId: device.id,
-        deviceId,
-        ...place.columns,
-        messageId: fact.messageId,
-        fromNumber: place.from,
-        toNumber: place.to,
-        direction: fromMe ? "outgoing" : "incoming",
-        timestamp: at,
-        createdAt: now,
-        updatedAt: now
-      },
+      row: rowOf(device, fact, place, now),
       text: textColumns(fact)
     })
     tell(fact, place, false)
@@ -137,9 +141,14 @@ export const makeLedger = (
         ? outgoing.get(fact.messageId)?.[0]
         : entries.get(keyOf(fact.messageId, place.columns))
       if (same === undefined) return insert(fact, place)
+      if (fact._tag === "Message" && same.known?.historical === true && !same.appears) {
+        same.appears = true
+        same.text = { ...textColumns(fact), historical: 0 }
+        return tell(fact, place, false)
+      }
       if (fact._tag === "Message" && same.unreadable) {
         same.unreadable = false
-        same.text = textColumns(fact)
+        same.text = { ...same.text, ...textColumns(fact) }
         return tell(fact, place, true)
       }
       // our own message comes back from the server: so it has gone out
@@ -158,17 +167,33 @@ export const makeLedger = (
         inserts: all.flatMap(({ row, text, tracked }) =>
           row === undefined ? [] : [{ ...row, ...text, ...statusColumns(tracked) }]
         ),
-        recovered: all.flatMap(({ id, text }) => id === undefined || text === undefined ? [] : [{ id, text }]),
-        moves: all.flatMap(({ id, moved, tracked }) => id === undefined || !moved ? [] : [{ ...tracked, id }])
+        recovered: all.flatMap(({ known, text }) => known === undefined || text === undefined ? [] : [{ id: known.id, text }]),
+        moves: all.flatMap(({ known, moved, tracked }) => known === undefined || !moved ? [] : [{ ...known, ...tracked }]),
+        appeared: all.flatMap(({ appears, counted, tracked }) => appears ? [{ ...tracked, ...counted }] : [])
       }
     }
   }
 }
 
-const keyOf = (messageId: MessageId, { chatKey, senderKey }: { readonly chatKey: string; readonly senderKey: string }) =>
+/** The columns of a message that never change. */
+export const rowOf = (device: Owner, fact: Told, place: Place, now: number) => ({
+  userId: device.userId,
+  sessionId: device.id,
+  deviceId: device.deviceId,
+  ...place.columns,
+  messageId: fact.messageId,
+  fromNumber: place.from,
+  toNumber: place.to,
+  direction: fact.origin.fromMe ? "outgoing" : "incoming",
+  timestamp: fact.timestamp.epochMillis,
+  createdAt: now,
+  updatedAt: now
+})
+
+export const keyOf = (messageId: MessageId, { chatKey, senderKey }: { readonly chatKey: string; readonly senderKey: string }) =>
   `${messageId} ${chatKey} ${senderKey}`
 
-const textColumns = (fact: Told) =>
+export const textColumns = (fact: Told) =>
   fact._tag === "Undecryptable"
     ? { messageType: "undecryptable", content: null, metadata: null, payload: null }
     : {

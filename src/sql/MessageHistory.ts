@@ -5,6 +5,7 @@ import { isLidJid, isPhoneJid, type Jid } from "../domain/Jid.ts"
 import { type MessageId, MessageNotFound } from "../domain/Message.ts"
 import { atBoundary } from "./Boundary.ts"
 import { chatKeyOf } from "./ContactRow.ts"
+import { makeMessagePosition } from "./MessagePosition.ts"
 import { makeDialect } from "./Dialect.ts"
 import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
 import type { HistoryQuery } from "./Messages.ts"
@@ -17,6 +18,7 @@ export const makeMessageHistory = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
   const select = sql.literal(`SELECT ${messageColumns} FROM ${messagesWithContacts}`)
+  const { beside, secondOf } = yield* makeMessagePosition
 
   const keyOf = Effect.fnUntraced(function*(deviceId: DeviceId, chat: Jid) {
     if (!isPhoneJid(chat) && !isLidJid(chat)) return chat
@@ -31,15 +33,25 @@ export const makeMessageHistory = Effect.gen(function*() {
       const chatKey = yield* keyOf(deviceId, query.chat)
       if (chatKey === undefined) return []
       const where = sql.and([
-        sql`m.device_id = ${deviceId}`,
-        sql`m.chat_key = ${chatKey}`,
-        ...(query.before === undefined ? [] : [sql`m.id < ${query.before}`]),
-        ...(query.after === undefined ? [] : [sql`m.id > ${query.after}`]),
-        ...(query.direction === undefined ? [] : [sql`m.direction = ${query.direction}`])
+        sql`k.device_id = ${deviceId}`,
+        sql`k.chat_key = ${chatKey}`,
+        ...(query.before === undefined ? [] : [yield* beside(deviceId, "<", query.before)]),
+        ...(query.after === undefined ? [] : [yield* beside(deviceId, ">", query.after)]),
+        ...(query.from === undefined ? [] : [sql`k.at_second >= ${secondOf(query.from)}`]),
+        ...(query.to === undefined ? [] : [sql`k.at_second < ${secondOf(query.to)}`]),
+        ...(query.direction === undefined ? [] : [sql`k.direction = ${query.direction}`]),
+        ...(query.status === undefined ? [] : [sql`k.status = ${query.status}`]),
+        ...(query.type === undefined ? [] : [sql`k.message_type = ${query.type}`])
       ])
       const order = sql.literal(query.after === undefined ? "DESC" : "ASC")
       const limit = dialect.limit(Math.min(query.limit, mostAtOnce))
-      return yield* decodeMessages(yield* sql`${select} WHERE ${where} ORDER BY m.id ${order} ${limit}`)
+      // what the index alone can tell is decided there, before any row is read
+      return yield* decodeMessages(
+        yield* sql`${select} JOIN (
+            SELECT k.id FROM messages k ${dialect.through("messages_chat_time")}
+            WHERE ${where} ORDER BY k.at_second ${order}, k.id ${order} ${limit}
+          ) page ON page.id = m.id ORDER BY m.at_second ${order}, m.id ${order}`
+      )
     }, atBoundary),
 
     // ids are unique within chat and sender only: ours first, then the newest

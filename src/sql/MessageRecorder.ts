@@ -9,6 +9,7 @@ import { EventLog } from "./EventLog.ts"
 import { makeLedger } from "./Ledger.ts"
 import { mentioned, placeOf } from "./Mention.ts"
 import { makeStatusChange } from "./StatusChange.ts"
+import { makeTally } from "./Tally.ts"
 
 const batch = 100
 /** How exact "last seen" is, in milliseconds: a row written for each message would cost more than it tells. */
@@ -20,6 +21,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
   const lock = yield* makeDeviceLock
   const contacts = yield* makeContactUpsert
   const statuses = yield* makeStatusChange
+  const tally = yield* makeTally
 
   const recordBatch = Effect.fnUntraced(function*(deviceId: DeviceId, facts: ReadonlyArray<Inbound>) {
     const found = yield* lock.byId(deviceId)
@@ -43,12 +45,13 @@ export const makeMessageRecorder = Effect.gen(function*() {
       else if (fact._tag !== "Internal") ledger.said(fact, placeOf(fact.origin, own, device.phoneNumber))
     }
 
-    const { events: told, inserts, moves, recovered } = ledger.result()
+    const { appeared, events: told, inserts, moves, recovered } = ledger.result()
     if (inserts.length > 0) yield* sql`INSERT INTO messages ${sql.insert(inserts)}`
     for (const { id, text } of recovered) {
       yield* sql`UPDATE messages SET ${sql.update({ ...text, updatedAt: now })} WHERE id = ${id}`
     }
-    yield* statuses.save(moves)
+    yield* statuses.save(deviceId, moves)
+    yield* tally.add(deviceId, appeared.map((message) => [undefined, message]))
     if (device.lastSeen === null || now - device.lastSeen >= lastSeenStep) {
       yield* sql`UPDATE whatsapp_sessions SET last_seen = ${now} WHERE device_id = ${deviceId}`
     }

@@ -50,12 +50,13 @@ const MessageRow = Schema.Struct({
   deliveredAt: time,
   readAt: time,
   metadata: Schema.NullOr(Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
+  historical: Schema.transformLiterals([1, true], [0, false]),
   createdAt: Schema.DateTimeUtcFromNumber,
   updatedAt: Schema.DateTimeUtcFromNumber
 })
 
 export const messageColumns = `m.id, m.device_id, m.message_id, m.participant, m.message_type, m.content, m.status,
-  m.failure, m.timestamp, m.sent_at, m.delivered_at, m.read_at, m.metadata, m.created_at, m.updated_at, ${chatColumns}`
+  m.failure, m.timestamp, m.sent_at, m.delivered_at, m.read_at, m.metadata, m.historical, m.created_at, m.updated_at, ${chatColumns}`
 export const messagesWithContacts = "messages m LEFT JOIN contacts c ON c.id = m.contact_id"
 
 /** Rows with {@link messageColumns} of {@link messagesWithContacts}. */

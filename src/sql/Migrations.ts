@@ -4,6 +4,9 @@ import { Effect, Layer, Schedule, Schema } from "effect"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { autoCreate } from "./DatabaseTarget.ts"
 import initial from "./migrations/0001_initial.ts"
+import accounts from "./migrations/0002_accounts.ts"
+import statistics from "./migrations/0003_statistics.ts"
+import leases from "./migrations/0005_leases.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
@@ -26,7 +29,10 @@ export class MigrationsPending extends Schema.TaggedError<MigrationsPending>()("
 
 /** In their order; a name never changes once it is released. A migration can be repeated after it was cut off. */
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>> = {
-  "0001_initial": initial
+  "0001_initial": initial,
+  "0002_accounts": accounts,
+  "0003_statistics": statistics,
+  "0005_leases": leases
 }
 
 // the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE
@@ -86,7 +92,7 @@ const withMysqlLock = <A, E, R>(sql: SqlClient.SqlClient, effect: Effect.Effect<
   )
 }
 
-/** Tables that others make (the cluster's) take the database's collation, and keys that differ in case alone must differ. */
+/** Tables that do not name a collation take the database's, and keys that differ in case alone must differ. */
 const compareBytes = (sql: SqlClient.SqlClient) =>
   sql`ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`.unprepared.pipe(
     Effect.catchAll((error) => Effect.logWarning("the database's collation is not utf8mb4_bin and cannot be changed", error)),

@@ -27,6 +27,16 @@ export interface OutboxRow {
   readonly createdAt: DateTime.Utc
 }
 
+export interface Claim {
+  readonly row: OutboxRow
+  readonly payload: Uint8Array
+}
+
+export interface SentRow {
+  readonly row: OutboxRow
+  readonly at: DateTime.Utc
+}
+
 /** The messages table as the queue of what is to be sent. */
 export class Outbox extends Context.Tag("whatsapp-service/Outbox")<Outbox, {
   /**
@@ -48,10 +58,18 @@ export class Outbox extends Context.Tag("whatsapp-service/Outbox")<Outbox, {
   readonly due: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageUnavailable>
   /** When the next waiting row becomes due; none when nothing waits. */
   readonly nextDueAt: (deviceId: DeviceId) => Effect.Effect<Option.Option<DateTime.Utc>, StorageUnavailable>
-  /** Counts an attempt and keeps the bytes, before the first of them leaves. Only the owner may. False if the row no longer waits to be sent. */
-  readonly claim: (row: OutboxRow, epoch: number, payload: Uint8Array) => Effect.Effect<boolean, OwnerChanged | StorageUnavailable>
-  readonly sent: (row: OutboxRow, at: DateTime.Utc) => Effect.Effect<void, StorageUnavailable>
-  readonly failed: (row: OutboxRow, failure: SendFailure) => Effect.Effect<void, StorageUnavailable>
+  /**
+   * Counts an attempt and keeps the bytes, before the first of them leaves. Only the owner may. For each claim in its order:
+   * false if the row no longer waits to be sent.
+   */
+  readonly claim: (
+    deviceId: DeviceId,
+    epoch: number,
+    claims: ReadonlyArray<Claim>
+  ) => Effect.Effect<ReadonlyArray<boolean>, OwnerChanged | StorageUnavailable>
+  /** All of them or none; a row that is further already stays as it is. */
+  readonly sent: (deviceId: DeviceId, acks: ReadonlyArray<SentRow>) => Effect.Effect<void, StorageUnavailable>
+  readonly failed: (deviceId: DeviceId, row: OutboxRow, failure: SendFailure) => Effect.Effect<void, StorageUnavailable>
   /** Puts the row back until `at`; it stays `pending`. */
   readonly postpone: (row: OutboxRow, at: DateTime.Utc) => Effect.Effect<void, StorageUnavailable>
 }>() {

@@ -9,7 +9,7 @@ import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { bytes, fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
-import type { OutboxRow } from "./Outbox.ts"
+import type { Claim, OutboxRow, SentRow } from "./Outbox.ts"
 import { makeStatusChange, moved, statusEvents } from "./StatusChange.ts"
 
 const Rows = Schema.Array(Schema.Struct({
@@ -26,6 +26,13 @@ const Rows = Schema.Array(Schema.Struct({
   createdAt: Schema.DateTimeUtcFromNumber
 }))
 const Times = Schema.Array(Schema.Struct({ sendAt: Schema.NullOr(Schema.DateTimeUtcFromNumber) }))
+
+interface Outcome {
+  readonly row: OutboxRow
+  readonly status: MessageStatus
+  readonly at: DateTime.Utc
+  readonly failure: SendFailure | null
+}
 
 export const makeOutboxQueue = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -47,18 +54,20 @@ export const makeOutboxQueue = Effect.gen(function*() {
       )
     )`
 
-  const settle = Effect.fnUntraced(function*(
-    row: OutboxRow,
-    status: MessageStatus,
-    at: DateTime.Utc,
-    failure: SendFailure | null
-  ) {
-    const device = yield* lock.ofMessage(row.id)
-    const [message] = yield* statuses.find([sql`m.id = ${row.id}`])
-    const next = message === undefined ? undefined : moved(message, status, at, failure)
-    if (next === undefined) return
-    yield* statuses.save([next])
-    if (Option.isSome(device)) yield* events.append(statusEvents(device.value.deviceId, next, at))
+  const settle = Effect.fnUntraced(function*(deviceId: DeviceId, outcomes: ReadonlyArray<Outcome>) {
+    if (Option.isNone(yield* lock.byId(deviceId))) return
+    const found = yield* statuses.find([sql.in("m.id", outcomes.map(({ row }) => row.id))])
+    const known = new Map(found.map((message) => [message.id, message]))
+    const steps = outcomes.flatMap(({ at, failure, row, status }) => {
+      const message = known.get(row.id)
+      const next = message && moved(message, status, at, failure)
+      if (next === undefined) return []
+      known.set(row.id, next)
+      return [{ next, at }]
+    })
+    if (steps.length === 0) return
+    yield* statuses.save(deviceId, steps.map(({ next }) => next))
+    yield* events.append(steps.flatMap(({ at, next }) => statusEvents(deviceId, next, at)))
   })
 
   return {
@@ -83,29 +92,32 @@ export const makeOutboxQueue = Effect.gen(function*() {
       return Option.fromNullable(row?.sendAt)
     }, atBoundary),
 
-    claim: Effect.fn("Outbox.claim")((row: OutboxRow, epoch: number, payload: Uint8Array) =>
+    claim: Effect.fn("Outbox.claim")((deviceId: DeviceId, epoch: number, claims: ReadonlyArray<Claim>) =>
       Effect.gen(function*() {
-        const device = yield* lock.ofMessage(row.id)
-        if (!Option.exists(device, ({ ownerEpoch }) => ownerEpoch === epoch)) {
-          const deviceId = Option.match(device, { onNone: () => "", onSome: ({ deviceId }) => deviceId })
-          return yield* new OwnerChanged({ deviceId, epoch })
-        }
-        const waiting = yield* sql`SELECT id FROM messages WHERE id = ${row.id} AND queue IS NOT NULL`
-        if (waiting.length === 0) return false
+        const device = yield* lock.byId(deviceId)
+        if (!Option.exists(device, ({ ownerEpoch }) => ownerEpoch === epoch)) return yield* new OwnerChanged({ deviceId, epoch })
         const now = yield* Clock.currentTimeMillis
-        yield* sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now}
-          WHERE id = ${row.id}`
-        return true
+        return yield* Effect.forEach(claims, ({ payload, row }) =>
+          dialect.affected(
+            sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now}
+              WHERE id = ${row.id} AND queue IS NOT NULL`
+          ).pipe(Effect.map((rows) => rows > 0)))
       }).pipe(sql.withTransaction, retryConflicts, atBoundary)
     ),
 
-    sent: Effect.fn("Outbox.sent")((row: OutboxRow, at: DateTime.Utc) =>
-      settle(row, "sent", at, null).pipe(events.transaction, retryConflicts, atBoundary)
+    sent: Effect.fn("Outbox.sent")((deviceId: DeviceId, acks: ReadonlyArray<SentRow>) =>
+      settle(deviceId, acks.map(({ at, row }) => ({ row, status: "sent", at, failure: null }))).pipe(
+        events.transaction,
+        retryConflicts,
+        atBoundary
+      )
     ),
 
-    failed: Effect.fn("Outbox.failed")((row: OutboxRow, failure: SendFailure) =>
+    failed: Effect.fn("Outbox.failed")((deviceId: DeviceId, row: OutboxRow, failure: SendFailure) =>
       DateTime.now.pipe(
-        Effect.flatMap((now) => settle(row, "failed", now, { ...failure, text: fit(failure.text, 1000) })),
+        Effect.flatMap((at) =>
+          settle(deviceId, [{ row, status: "failed", at, failure: { ...failure, text: fit(failure.text, 1000) } }])
+        ),
         events.transaction,
         retryConflicts,
         atBoundary

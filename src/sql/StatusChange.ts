@@ -4,6 +4,7 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import { type ChatRef, isForward, MessageId, MessageStatus, SendFailure } from "../domain/Message.ts"
 import type { NewEvent } from "../domain/ServiceEvent.ts"
 import { chatColumns, chatFields, chatOf, messagesWithContacts } from "./MessageRow.ts"
+import { type Countable, makeTally } from "./Tally.ts"
 
 /** As much of a message as its way from `pending` to `read` needs. */
 export interface Tracked {
@@ -15,8 +16,10 @@ export interface Tracked {
   readonly deliveredAt: number | null
   readonly readAt: number | null
 }
-export interface TrackedRow extends Tracked {
+/** A stored row on its way; `stored` is what the database has. */
+export interface TrackedRow extends Tracked, Countable {
   readonly id: number
+  readonly stored: Countable
 }
 
 /** The message after it has become `status` at `at`; undefined if that is no step forward. Read implies delivered implies sent. */
@@ -64,6 +67,8 @@ const TrackedRow = Schema.Struct({
   messageId: MessageId,
   senderKey: Schema.String,
   messageType: Schema.String,
+  timestamp: Schema.Int,
+  historical: Schema.transformLiterals([1, true], [0, false]),
   status: MessageStatus,
   failure: Schema.NullOr(Schema.parseJson(SendFailure)),
   sentAt: nullableTime,
@@ -71,18 +76,19 @@ const TrackedRow = Schema.Struct({
   readAt: nullableTime
 })
 const decode = Schema.decodeUnknown(Schema.Array(TrackedRow))
-const columns = `m.id, m.message_id, m.sender_key, m.message_type, m.status, m.failure, m.sent_at, m.delivered_at, m.read_at,
+const columns = `m.id, m.message_id, m.sender_key, m.message_type, m.timestamp, m.historical, m.status, m.failure, m.sent_at, m.delivered_at, m.read_at,
   ${chatColumns}`
 
-export const makeStatusChange = Effect.map(SqlClient.SqlClient, (sql) => ({
+export const makeStatusChange = Effect.map(Effect.all([SqlClient.SqlClient, makeTally]), ([sql, tally]) => ({
   find: (where: Parameters<typeof sql.and>[0]) =>
     sql`SELECT ${sql.literal(columns)} FROM ${sql.literal(messagesWithContacts)} WHERE ${sql.and(where)} ORDER BY m.id`.pipe(
       Effect.flatMap(decode),
-      Effect.map((rows) => rows.map((row) => ({ ...row, chat: chatOf(row) })))
+      Effect.map((rows) => rows.map((row) => ({ ...row, chat: chatOf(row), stored: row })))
     ),
 
-  /** One statement for all that became the same at the same time. */
-  save: Effect.fnUntraced(function*(rows: ReadonlyArray<TrackedRow>) {
+  /** One statement for all that became the same at the same time; counted where it makes a difference. */
+  save: Effect.fnUntraced(function*(deviceId: DeviceId, rows: ReadonlyArray<TrackedRow>) {
+    yield* tally.add(deviceId, rows.map((row) => [row.stored, row]))
     const now = yield* Clock.currentTimeMillis
     const alike = Map.groupBy(rows, (row) => JSON.stringify(statusColumns(row)))
     for (const group of alike.values()) {

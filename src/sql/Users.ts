@@ -1,9 +1,10 @@
 import { SqlClient, type SqlError, SqlSchema } from "@effect/sql"
-import { Clock, Context, Effect, Layer, Option, Schema, Struct } from "effect"
+import { Clock, Context, Effect, Layer, Option, Schema } from "effect"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import { Role, User, UserExists, UserId, UserNotFound } from "../domain/User.ts"
+import { type Role, type User, UserExists, UserId, UserNotFound } from "../domain/User.ts"
 import { atBoundary } from "./Boundary.ts"
 import { isDuplicate, makeDialect } from "./Dialect.ts"
+import { toUser, userColumns, UserRow } from "./UserRow.ts"
 
 export interface NewUser {
   readonly username: string
@@ -45,9 +46,7 @@ export class Users extends Context.Tag("whatsapp-service/Users")<Users, {
       const sql = yield* SqlClient.SqlClient
       const { insert } = yield* makeDialect
 
-      const columns = sql.literal(
-        "id, username, email, password_hash, full_name, role, is_active, last_login, created_at, updated_at"
-      )
+      const columns = sql.literal(userColumns)
       const byId = SqlSchema.findOne({
         Request: UserId,
         Result: UserRow,
@@ -133,21 +132,6 @@ export class Users extends Context.Tag("whatsapp-service/Users")<Users, {
     })
   )
 }
-
-const UserRow = Schema.Struct({
-  id: UserId,
-  username: Schema.String,
-  email: Schema.String,
-  passwordHash: Schema.String,
-  fullName: Schema.NullOr(Schema.String),
-  role: Role,
-  isActive: Schema.transformLiterals([1, true], [0, false]),
-  lastLogin: Schema.NullOr(Schema.DateTimeUtcFromNumber),
-  createdAt: Schema.DateTimeUtcFromNumber,
-  updatedAt: Schema.DateTimeUtcFromNumber
-})
-
-const toUser = (row: typeof UserRow.Type) => new User(Struct.omit(row, "passwordHash"))
 
 const columnsOf = (changes: UserChanges, now: number): Record<string, string | number | null> => ({
   updatedAt: now,

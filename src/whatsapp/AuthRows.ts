@@ -23,7 +23,7 @@ export interface AuthChanges {
   readonly journal: ReadonlyArray<JournalRow>
 }
 
-export type JournalKind = "message" | "internal" | "receipt" | "undecryptable"
+export type JournalKind = "message" | "internal" | "history" | "receipt" | "undecryptable"
 
 const authPlace = (deviceId: string, type: string, id: string) => `auth_state|${deviceId}|${type}|${id}`
 export const journalPlace = (deviceId: string, digest: string) => `inbound_journal|${deviceId}|${digest}`

@@ -1,5 +1,6 @@
 import { type AuthenticationCreds, type BinaryNode, makeWASocket, proto, type UserFacingSocketConfig, type WASocket } from "@whiskeysockets/baileys"
 import { Clock, Duration, Effect, Option, Runtime } from "effect"
+import { Agent as HttpsAgent } from "node:https"
 import { failpoint } from "../domain/Failpoint.ts"
 import { bareJid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
@@ -10,7 +11,7 @@ import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import { makeHearing } from "./Hearing.ts"
 import { receiptStatus } from "./InboundFacts.ts"
-import { encodeRecord, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
+import { ciphertextDigest, encodeRecord, kindOf, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { queryTimeout } from "./Sender.ts"
 import { makeSafeRepository } from "./SignalRepository.ts"
@@ -47,11 +48,15 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
   const hearing = makeHearing(now)
   let lastHeard = now()
+  // an agent that is only there for its authority speaks nothing but TLS
+  const onlyTls = socketUrl?.startsWith("ws:") && egress.agent instanceof HttpsAgent
+  const socketAgent = onlyTls ? undefined : egress.agent
 
   const config: UserFacingSocketConfig = {
     auth: { creds, keys: store.keys },
     ...(socketUrl === undefined ? {} : { waWebSocketUrl: socketUrl }),
-    ...(egress.agent === undefined ? {} : { agent: egress.agent, fetchAgent: egress.agent }),
+    ...(egress.agent === undefined ? {} : { fetchAgent: egress.agent }),
+    ...(socketAgent === undefined ? {} : { agent: socketAgent }),
     // Node's `fetch` takes undici's dispatchers, which its types have under another name
     options: { dispatcher: egress.dispatcher } as unknown as RequestInit,
     logger: baileysLogger(runtime, options.deviceId),
@@ -91,7 +96,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     }
   }
 
-  const before = (event: string, stanza: BinaryNode): Promise<void> | undefined => {
+  const before = (event: string, stanza: BinaryNode): void => {
     switch (event) {
       case "CB:message":
         return noticeMessage(stanza)
@@ -99,57 +104,65 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
         return journalReceipt(stanza)
       case "CB:ack,class:message":
         if (stanza.attrs["error"] === undefined) acknowledged.set(stanza.attrs["id"] ?? "", true)
-        return undefined
+        return
       case "CB:notification":
         if (stanza.attrs["type"] === "passkey_prologue_request" || stanza.attrs["type"] === "crsc_continuation") {
           guards.fail(new ClosedBecause(passkeyRequired))
         }
-        return undefined
-      default:
-        return undefined
     }
   }
 
-  const noticeMessage = (stanza: BinaryNode): Promise<void> | undefined => {
+  const noticeMessage = (stanza: BinaryNode): void => {
     const children = Array.isArray(stanza.content) ? stanza.content : []
     let readable = stanza.attrs["category"] === "peer"
     for (const { content, tag } of children) {
-      if (tag !== "enc" && tag !== "plaintext") continue
+      if (tag !== "enc") continue
       readable = true
       if (content instanceof Uint8Array) stanzas.set(content, stanza)
     }
-    if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return undefined
-    const reason = children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable"
-    return store.journal([{
+    if (readable || stanza.attrs["from"]?.endsWith("@newsletter")) return
+    const plain = children.find(({ tag }) => tag === "plaintext")?.content
+    // whoever WhatsApp is, it cannot write in another's name; a server of one's own may
+    if (socketUrl !== undefined && plain instanceof Uint8Array) return journalPlaintext(stanza, plain)
+    const reason = plain === undefined ? children.find(({ tag }) => tag === "unavailable")?.attrs["type"] ?? "unavailable" : "plaintext"
+    store.journal([{
       digest: undecryptableDigest(stanza),
       ...encodeRecord({ kind: "undecryptable", attrs: stanza.attrs, me: me(), reason })
     }])
   }
 
-  const journalReceipt = (stanza: BinaryNode): Promise<void> | undefined => {
+  const journalPlaintext = (stanza: BinaryNode, plaintext: Uint8Array): void => {
+    const padded = Buffer.concat([plaintext, Buffer.from([1])])
+    const record = { kind: kindOf(padded), attrs: stanza.attrs, me: me(), plaintext: padded.toString("base64") }
+    store.journal([{ digest: ciphertextDigest(stanza, plaintext), ...encodeRecord(record) }])
+  }
+
+  const journalReceipt = (stanza: BinaryNode): void => {
     const { attrs } = stanza
-    if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return undefined
+    if (receiptStatus[attrs["type"] ?? ""] === undefined || attrs["id"] === undefined) return
     // that our phone has its copy says no more than the server's ack did
-    if (attrs["type"] === "sender" && acknowledged.get(attrs["id"])) return undefined
+    if (attrs["type"] === "sender" && acknowledged.get(attrs["id"])) return
     const lists = Array.isArray(stanza.content) ? stanza.content : []
     const items = lists.flatMap(({ content }) => (Array.isArray(content) ? content : []))
     const ids = [...new Set([attrs["id"], ...items.filter(({ tag }) => tag === "item").flatMap((item) => item.attrs["id"] ?? [])])]
-    return store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
+    store.journal([{ digest: receiptDigest(stanza, ids), ...encodeRecord({ kind: "receipt", attrs, me: me(), ids }) }])
   }
 
   const sock = makeWASocket(config)
   const guards: SocketGuards = guardSocket(sock, {
     heard: () => (lastHeard = now()),
     before,
-    handling: hearing.message
+    handling: hearing.message,
+    durable: store.durable
   })
   // groups change while nobody listens
   caches.groups.flushAll()
+  const { lid } = creds.me ?? {}
   sock.ev.on("creds.update", () => {
     failpoint("creds.handed")
-    const saved = store.saveCreds(creds)
-    saved.then(() => failpoint("creds.stored"), () => undefined)
-    guards.gate.hold(saved)
+    // a login that does not name it takes it away
+    if (creds.me && !creds.me.lid && lid) creds.me.lid = lid
+    store.saveCreds(creds)
   })
   sock.ev.on("group-participants.update", ({ id }) => caches.groups.del(id))
   sock.ev.on("groups.update", (updates) => {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { type AuthError, makeAuthRows } from "./AuthRows.ts"
 import { isPaired } from "./BaileysSocket.ts"
 import { ClosedBecause, type CloseReason, credentialsUnreadable, notPaired, ownerChanged, storageUnavailable } from "./CloseReason.ts"
-import { installStrictSignatures, trustNoiseRoot, whatsAppRoot } from "./Curve.ts"
+import { installStrictSignatures, trustAnyRoot, trustNoiseRoot, whatsAppRoot } from "./Curve.ts"
 import { duration } from "../domain/Settings.ts"
 import { makeDeviceCaches } from "./DeviceCaches.ts"
 import { makeEgress } from "./Egress.ts"
@@ -17,10 +17,12 @@ const eventCapacity = 256
 const devicesRemembered = 5000
 
 const rootKey = Config.nonEmptyString("WA_NOISE_ROOT_KEY").pipe(
-  Config.mapOrFail((hex) =>
-    /^(05)?[0-9a-f]{64}$/i.test(hex)
+  Config.mapOrFail((hex): Either.Either<"any" | Buffer, ConfigError.ConfigError> =>
+    hex === "any"
+      ? Either.right(hex)
+      : /^(05)?[0-9a-f]{64}$/i.test(hex)
       ? Either.right(Buffer.from(hex, "hex"))
-      : Either.left(ConfigError.InvalidData(["WA_NOISE_ROOT_KEY"], "32 bytes in hex are expected"))
+      : Either.left(ConfigError.InvalidData(["WA_NOISE_ROOT_KEY"], "32 bytes in hex, or 'any', are expected"))
   ),
   Config.option
 )
@@ -48,9 +50,15 @@ export const makeBaileysWhatsApp = Effect.gen(function*() {
   const cachesOf = makeDeviceCaches(devicesRemembered)
   const url = Option.getOrUndefined(yield* socketUrl)
   const ca = Option.getOrUndefined(yield* mediaCa)
-  const root = yield* rootKey
+  const root = Option.getOrElse(yield* rootKey, () => whatsAppRoot)
+  if (root === "any" && url === undefined) {
+    return yield* Effect.fail(
+      ConfigError.InvalidData(["WA_NOISE_ROOT_KEY"], "WhatsApp itself has to prove who it is: 'any' is for the server of WA_SOCKET_URL")
+    )
+  }
   installStrictSignatures()
-  trustNoiseRoot(Option.getOrElse(root, () => whatsAppRoot))
+  if (root === "any") trustAnyRoot()
+  else trustNoiseRoot(root)
 
   const loadCreds = Effect.fnUntraced(function*({ deviceId, pairing }: OpenOptions) {
     const stored = yield* rows.read(deviceId, "creds", [""]).pipe(
@@ -126,6 +134,9 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
     events,
     send: () => new SendNotAttempted({ reason: "offline", cause }),
     lookup: () => unanswered("lookup"),
+    profilePicture: () => unanswered("profile-picture"),
+    about: () => unanswered("about"),
+    history: () => unanswered("history"),
     requestPairingCode: () => unanswered("pairing-code"),
     probe: unanswered("probe"),
     lastHeard: Effect.map(Effect.clockWith((clock) => clock.currentTimeMillis), DateTime.unsafeMake),

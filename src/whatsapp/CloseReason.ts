@@ -60,6 +60,14 @@ export const connectionLost: Row = {
 }
 const loggedOut: Row = { reason: "logged_out", text: "The device was unlinked on the phone.", action: pairAgain }
 
+const unreachable: Row = { reason: "connection_lost", text: "WhatsApp could not be reached.", action: backoff(2000) }
+const unreachableByProxy: Row = { ...unreachable, text: "WhatsApp could not be reached through the device's proxy, or the proxy could not." }
+const proxyDenied: Row = {
+  reason: "connection_refused",
+  text: "The device's proxy did not accept its user name and password.",
+  action: backoff(60_000)
+}
+
 /** By the number alone, where message and data do not say more. */
 const byCode: Readonly<Record<number, Row>> = {
   400: { reason: "client_refused", text: "WhatsApp refused the login.", action: stop },
@@ -105,10 +113,12 @@ const byMessage: ReadonlyArray<readonly [RegExp, Row]> = [
     /socket is not authenticated yet/,
     { reason: "server_unavailable", text: "WhatsApp sent something before the login.", action: backoff(5000) }
   ],
+  [/Socks5 Authentication failed|no accepted authentication type/i, proxyDenied],
   [
-    /^WebSocket Error/,
-    { reason: "connection_lost", text: "WhatsApp could not be reached.", action: backoff(2000) }
-  ]
+    /Socks\d? proxy rejected connection/i,
+    { reason: "connection_refused", text: "The device's proxy does not let it through to WhatsApp.", action: backoff(5000) }
+  ],
+  [/^WebSocket Error/, unreachable]
 ]
 
 export const notPaired: CloseReason = {
@@ -147,6 +157,12 @@ export const passkeyRequired: CloseReason = {
   code: null,
   action: stop
 }
+export const pairedAndLeftOpen: CloseReason = {
+  reason: "connection_lost",
+  text: "The device is linked; a new connection follows.",
+  code: 515,
+  action: CloseAction.Restart()
+}
 export const unreadableFrame: CloseReason = {
   reason: "connection_lost",
   text: "WhatsApp sent something that could not be read.",
@@ -157,9 +173,9 @@ export const silent: CloseReason = { ...connectionLost, text: "WhatsApp has gone
 export const deaf: CloseReason = { ...connectionLost, text: "Messages from WhatsApp came in and were not dealt with.", code: null }
 
 /** What an ended socket means, from whatever Baileys, `ws` or we ended it with. */
-export const closeReason = (error: unknown, now: DateTime.Utc): CloseReason => {
+export const closeReason = (error: unknown, now: DateTime.Utc, proxied = false): CloseReason => {
   if (error instanceof ClosedBecause) return error.reason
-  if (error instanceof UpgradeRefused) return upgradeRefused(error, now)
+  if (error instanceof UpgradeRefused) return error.status === 407 ? { ...proxyDenied, code: 407 } : upgradeRefused(error, now)
   if (error === undefined) return stopped
   const message = error instanceof Error ? error.message : ""
   const code = statusCode(error)
@@ -170,7 +186,7 @@ export const closeReason = (error: unknown, now: DateTime.Utc): CloseReason => {
   if (code === 402) return temporaryBan(data, now)
   const spoken = byMessage.find(([pattern]) => pattern.test(message))
   const row = spoken?.[1] ?? (code === null ? connectionLost : byCode[code] ?? byCode[500]!)
-  return { ...row, code }
+  return { ...(proxied && row === unreachable ? unreachableByProxy : row), code }
 }
 
 const upgradeRefused = ({ retryAfter, status }: UpgradeRefused, now: DateTime.Utc): CloseReason => ({

@@ -1,7 +1,8 @@
 import { type DateTime, type Duration, Data, type Effect, type Option, type Queue, type Redacted, Schema } from "effect"
-import type { ContactFact } from "../domain/Contact.ts"
+import type { About, ContactFact, PictureSize } from "../domain/Contact.ts"
 import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { HistoryPiece } from "../domain/History.ts"
 import type { Jid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
@@ -51,6 +52,9 @@ export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed"
   cause: Schema.Defect
 }) {}
 
+/** WhatsApp no longer has this piece of the phone's history. */
+export class HistoryGone extends Schema.TaggedError<HistoryGone>()("HistoryGone", { cause: Schema.Defect }) {}
+
 /** The stored credentials exist but cannot be read (wrong key, damaged row). Nothing has been overwritten. */
 export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreadable>()("CredentialsUnreadable", {
   deviceId: Schema.String,
@@ -81,8 +85,14 @@ export interface Connection {
   readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
   /** Which of these numbers are on WhatsApp, with both ids; at most 50 at a time. Absent ones are missing in the answer. */
   readonly lookup: (phones: ReadonlyArray<PhoneNumber>) => Effect.Effect<ReadonlyArray<ContactFact>, QueryFailed>
+  /** Where to get a picture from, for some days; none if there is none or it is not for us to see. */
+  readonly profilePicture: (jid: Jid, size: PictureSize) => Effect.Effect<Option.Option<string>, QueryFailed>
+  /** What somebody says about himself. */
+  readonly about: (jid: Jid) => Effect.Effect<About, QueryFailed>
   /** Eight characters to type on the phone. Only while pairing, after the first `Qr` event (waits for it). */
   readonly requestPairingCode: (phone: PhoneNumber) => Effect.Effect<string, QueryFailed>
+  /** What a notification of the phone's history points to. May be asked again at any time, as long as WhatsApp keeps it. */
+  readonly history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
   /** A server round trip; its duration. */
   readonly probe: Effect.Effect<Duration.Duration, QueryFailed>
   /** When the server last said anything. */

@@ -2,7 +2,7 @@ import { proto, unpadRandomMax16 } from "@whiskeysockets/baileys"
 import { DateTime, Schema } from "effect"
 import type { ContactFact } from "../domain/Contact.ts"
 import { Inbound, type Origin } from "../domain/Inbound.ts"
-import { bareJid, isGroupJid, isLidJid, isPhoneJid, type Jid, userOf } from "../domain/Jid.ts"
+import { bareJid, isGroupJid, isJid, isLidJid, isPhoneJid, type Jid, userOf } from "../domain/Jid.ts"
 import { MessageId } from "../domain/Message.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { JournalRecord } from "./JournalRecord.ts"
@@ -13,12 +13,14 @@ type Me = JournalRecord["me"]
 
 const isPhone = Schema.is(PhoneNumber)
 const messageId = Schema.decodeSync(MessageId)
+const isMessageId = Schema.is(MessageId)
 
 /** Turns what the journal holds into facts. One entry is one fact, except where the phone answers for several messages. */
 export const factsOf = (record: JournalRecord): ReadonlyArray<Inbound> => {
   const { attrs, kind, me } = record
   const from = attrs["from"] ?? ""
   if (kind === "receipt") return receiptFacts(record)
+  if (kind === "history") return [Inbound.Internal({ kind })]
   if (from.endsWith("@broadcast")) return [Inbound.Internal({ kind: "broadcast" })]
   const timestamp = secondsOf(attrs["t"])
   if (kind === "undecryptable") {
@@ -145,29 +147,39 @@ const resentMessages = (message: proto.Message, me: Me): ReadonlyArray<Inbound> 
   return results.flatMap((result) => {
     const bytes = result.placeholderMessageResendResponse?.webMessageInfoBytes
     if (!bytes) return []
-    const info = proto.WebMessageInfo.decode(bytes)
-    const content = info.message ? classify(info.message) : undefined
-    const { fromMe, id, participant, remoteJid } = info.key ?? {}
-    if (content === undefined || "internal" in content || !info.message || !id || !remoteJid) return []
-    const chat = plainJid(remoteJid)
-    const group = isGroupJid(chat)
-    const author = participant ?? info.participant ?? undefined
-    return [
-      Inbound.Message({
-        origin: {
-          chat,
-          peer: group ? undefined : personOf(chat),
-          participant: group ? personOf(fromMe ? me.id : author, undefined, info.pushName ?? undefined) : undefined,
-          fromMe: fromMe ?? false
-        },
-        messageId: messageId(id),
-        ...content,
-        payload: proto.Message.encode(info.message).finish(),
-        timestamp: secondsOf(String(info.messageTimestamp ?? 0)),
-        offline: true
-      })
-    ]
+    return webMessageFact(proto.WebMessageInfo.decode(bytes), me) ?? []
   })
+}
+
+/** A message as the phone keeps it; undefined if people do not see it. */
+export const webMessageFact = (info: proto.IWebMessageInfo, me: Me): Extract<Inbound, { _tag: "Message" }> | undefined => {
+  const content = info.message ? classify(info.message) : undefined
+  const { fromMe, id, participant, remoteJid } = info.key ?? {}
+  if (content === undefined || "internal" in content || !info.message || !isMessageId(id) || !remoteJid) return undefined
+  const chat = plainJid(remoteJid)
+  if (!isJid(chat) || chat.endsWith("@broadcast")) return undefined
+  const group = isGroupJid(chat)
+  const author = participant ?? info.participant ?? undefined
+  return Inbound.Message({
+    origin: {
+      chat,
+      peer: group ? undefined : personOf(chat),
+      participant: group ? personOf(fromMe ? me.id : author, undefined, info.pushName ?? undefined) : undefined,
+      fromMe: fromMe ?? false
+    },
+    messageId: id,
+    ...content,
+    payload: proto.Message.encode(info.message).finish(),
+    timestamp: secondsOf(String(info.messageTimestamp ?? 0)),
+    offline: true
+  })
+}
+
+/** Where the phone's history notification points to; undefined if anyone but our own phone sent it. */
+export const historyNotification = ({ attrs, me, plaintext }: JournalRecord): Uint8Array | undefined => {
+  if (plaintext === undefined || !isMe(attrs["from"], me)) return undefined
+  const notification = proto.Message.decode(unpadRandomMax16(Buffer.from(plaintext, "base64"))).protocolMessage?.historySyncNotification
+  return notification ? proto.Message.HistorySyncNotification.encode(notification).finish() : undefined
 }
 
 const secondsOf = (t: string | undefined) => DateTime.unsafeMake(Number(t ?? 0) * 1000)

@@ -1,14 +1,21 @@
 import { SqlClient, SqlSchema } from "@effect/sql"
-import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
+import { Clock, Context, type DateTime, Duration, Effect, Layer, Option, Schema } from "effect"
 import { Cipher } from "../domain/Cipher.ts"
 import type { ContactFact } from "../domain/Contact.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Inbound } from "../domain/Inbound.ts"
 import { StorageUnavailable } from "../domain/Storage.ts"
 import { type AuthRows, journalPlace, makeAuthRows } from "./AuthRows.ts"
-import { factsOf } from "./InboundFacts.ts"
+import { factsOf, historyNotification } from "./InboundFacts.ts"
 import { decodeJournalRecord } from "./JournalRecord.ts"
 import { withBothIds } from "./LidMapping.ts"
+
+/** A piece of the phone's history that is to be fetched. */
+export interface HistoryEntry {
+  readonly id: number
+  readonly notification: Uint8Array
+  readonly since: DateTime.Utc
+}
 
 export interface JournalEntry {
   readonly id: number
@@ -22,6 +29,8 @@ export interface JournalEntry {
 export class InboundJournal extends Context.Tag("whatsapp-service/InboundJournal")<InboundJournal, {
   /** The oldest entries that are not done, in arrival order; `limit` counts entries, of which one may hold several facts. */
   readonly pending: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<JournalEntry>, StorageUnavailable>
+  /** The oldest notification of the phone's history that is not done; `pending` leaves them out. */
+  readonly history: (deviceId: DeviceId) => Effect.Effect<Option.Option<HistoryEntry>, StorageUnavailable>
   /** Call within the transaction of what the entries became. The ciphertext hashes stay for 14 days, to know a redelivery. */
   readonly done: (deviceId: DeviceId, ids: ReadonlyArray<number>) => Effect.Effect<void, StorageUnavailable>
   /** Gives an entry up that no rows can be made of: it stays as it is for 14 days. Call within the transaction that tells it. */
@@ -47,7 +56,14 @@ const make = Effect.gen(function*() {
     Result: Row,
     execute: ({ deviceId, limit }) =>
       sql`SELECT id, digest, value FROM inbound_journal
-        WHERE device_id = ${deviceId} AND done_at IS NULL ORDER BY id LIMIT ${sql.literal(String(limit))}`
+        WHERE device_id = ${deviceId} AND done_at IS NULL AND kind <> 'history' ORDER BY id LIMIT ${sql.literal(String(limit))}`
+  })
+  const selectHistory = SqlSchema.findOne({
+    Request: Schema.String,
+    Result: Schema.Struct({ ...Row.fields, createdAt: Schema.DateTimeUtcFromNumber }),
+    execute: (deviceId) =>
+      sql`SELECT id, digest, value, created_at FROM inbound_journal
+        WHERE device_id = ${deviceId} AND done_at IS NULL AND kind = 'history' ORDER BY id LIMIT 1`
   })
   const selectOld = SqlSchema.findAll({
     Request: Schema.Struct({ before: Schema.Number, limit: Schema.Int }),
@@ -105,6 +121,21 @@ const make = Effect.gen(function*() {
     )
   })
 
+  const history: InboundJournal["Type"]["history"] = Effect.fn("InboundJournal.history")(function*(deviceId) {
+    const found = yield* selectHistory(deviceId).pipe(Effect.catchTags(unavailable))
+    if (Option.isNone(found)) return Option.none()
+    const { createdAt, digest, id, value } = found.value
+    const notification = yield* cipher.decrypt(journalPlace(deviceId, digest), value).pipe(
+      Effect.flatMap((bytes) => decodeJournalRecord(Buffer.from(bytes).toString())),
+      Effect.flatMap((record) => Effect.try(() => historyNotification(record))),
+      Effect.orElseSucceed(() => undefined)
+    )
+    if (notification !== undefined) return Option.some({ id, notification, since: createdAt })
+    yield* Effect.logWarning("A history notification cannot be read, or is not from our own phone").pipe(Effect.annotateLogs({ deviceId }))
+    yield* done(deviceId, [id])
+    return yield* history(deviceId)
+  })
+
   const prune = Effect.fn("InboundJournal.prune")(function*(limit: number) {
     const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(redeliveryWindow)
     const old = yield* selectOld({ before, limit }).pipe(Effect.catchTags(unavailable))
@@ -115,7 +146,7 @@ const make = Effect.gen(function*() {
     return old.length
   })
 
-  return InboundJournal.of({ pending, done, quarantine, prune })
+  return InboundJournal.of({ pending, history, done, quarantine, prune })
 })
 
 const completed = (fact: Inbound, complete: (person: ContactFact) => ContactFact): Inbound => {

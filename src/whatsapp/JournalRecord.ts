@@ -6,7 +6,7 @@ import { classify } from "./MessageContent.ts"
 
 /** What is written of a stanza: enough to read it again later, even with a better reader. */
 export const JournalRecord = Schema.Struct({
-  kind: Schema.Literal("message", "internal", "receipt", "undecryptable"),
+  kind: Schema.Literal("message", "internal", "history", "receipt", "undecryptable"),
   attrs: Schema.Record({ key: Schema.String, value: Schema.String }),
   me: Schema.Struct({ id: Schema.String, lid: Schema.NullOr(Schema.String) }),
   /** the decrypted bytes with their padding, base64 */
@@ -45,11 +45,13 @@ export const receiptDigest = (stanza: BinaryNode, ids: ReadonlyArray<string>) =>
 
 /**
  * Messages that people see lose their plaintext once projected. The others keep it: Baileys works on them after the
- * acknowledgement, and needs them again if the process dies in between.
+ * acknowledgement, and needs them again if the process dies in between. What points to the phone's history waits until that
+ * is stored: Baileys forgets it as soon as the phone has been thanked for it, and the phone does not offer it twice.
  */
 export const kindOf = (plaintext: Uint8Array): JournalKind => {
   try {
     const message = proto.Message.decode(unpadRandomMax16(plaintext))
+    if (message.protocolMessage?.historySyncNotification) return "history"
     return "internal" in classify(message) || message.senderKeyDistributionMessage ? "internal" : "message"
   } catch {
     return "message"

@@ -11,28 +11,44 @@ import { BoundedCache } from "./BoundedCache.ts"
 export const journalType = "inbound-journal"
 export type JournalSet = Record<string, { readonly kind: string; readonly value: Uint8Array }>
 
-/** Stands for a row that is not there, among serialised values. */
-const absent = ""
+/** Stands for a row that is not there, among values. */
+const absent = Symbol("absent")
 
 const retries = Schedule.exponential("50 millis").pipe(Schedule.union(Schedule.spaced("2 seconds")))
 
+/** Under load the next commit begins so long after the last one, in milliseconds, and takes along what has come meanwhile. */
+const pace = 4
+/** Beyond so many rows that are handed over and not durable, writers wait: a stalled database must not grow the heap. */
+const mostUnwritten = 2000
+
 export interface KeyStore {
-  /** for Baileys; each `set` is one transaction, journal rows included */
+  /** For Baileys. A `set` settles when its rows are handed over; whoever needs them durable waits for `durable`. */
   readonly keys: SignalKeyStore
-  /** Starts writing the credentials as they are now; settles when they are durable. */
-  readonly saveCreds: (creds: AuthenticationCreds) => Promise<void>
-  readonly journal: (rows: ReadonlyArray<JournalRow>) => Promise<void>
+  /** Hands over the credentials as they are now. */
+  readonly saveCreds: (creds: AuthenticationCreds) => void
+  readonly journal: (rows: ReadonlyArray<JournalRow>) => void
   readonly known: (digest: string) => Promise<Uint8Array | undefined>
+  /** Settles when everything handed over so far is durable, rejects if it cannot become so; nothing if it is already. */
+  readonly durable: () => Promise<void> | undefined
   /** Settles when everything begun so far has ended, well or not. */
   readonly idle: () => Promise<void>
   /** Refuses everything from now on. */
   readonly close: () => void
 }
 
+/** What becomes durable in one transaction: of each row the last value. */
+interface Batch {
+  readonly mutations: Map<string, AuthMutation>
+  readonly journal: Map<string, JournalRow>
+  /** as readers get it */
+  readonly values: Map<string, unknown>
+  readonly done: PromiseWithResolvers<void>
+}
+
 /**
- * One device's auth state as Baileys wants it. Writes form one lane, so that nothing overtakes; values are serialised when
- * they are handed over, since their owners go on to change them. The first error that outlasts our patience is told to
- * `onFailure` before anyone else learns of it, and ends the store.
+ * One device's auth state as Baileys wants it. What is handed over is seen by readers at once and written in order, all that
+ * has come since the last commit in one transaction. The first error that outlasts our patience is told to `onFailure`
+ * before anyone else learns of it, and ends the store: what was built on rows that are not durable must then not leave.
  */
 export const makeKeyStore = (options: {
   readonly deviceId: DeviceId
@@ -46,13 +62,12 @@ export const makeKeyStore = (options: {
 }): KeyStore => {
   const { deviceId, epoch, rows } = options
   const runPromiseExit = Runtime.runPromiseExit(options.runtime)
-  // the serialised form, since callers change what they are given
-  const cache = new BoundedCache<string>({ capacity: 256, ttl: Duration.hours(1) })
-  // handed over and not durable yet: what readers must see; a write that fails ends the store and all of this with it
-  const pending = new Map<string, { readonly text: string; readonly write: number }>()
+  const cache = new BoundedCache<unknown>({ capacity: 256, ttl: Duration.hours(1) })
   let failure: Error | undefined
-  let writes = 0
-  let lane: Promise<unknown> = Promise.resolve()
+  let collecting: Batch | undefined
+  let committing: Batch | undefined
+  let commits = 0
+  let lastCommit = 0
 
   const run = async <A>(effect: Effect.Effect<A, StorageUnavailable | OwnerChanged | Undecipherable>): Promise<A> => {
     if (failure) throw failure
@@ -74,68 +89,105 @@ export const makeKeyStore = (options: {
     throw error
   }
 
-  const commit = async (changes: AuthChanges, after: Promise<unknown>, number: number): Promise<void> => {
-    await after
-    await run(rows.write(deviceId, epoch, changes))
-    for (const { id, type } of changes.mutations) {
-      const key = `${type}|${id}`
-      const handed = pending.get(key)
-      if (handed?.write !== number) continue
-      pending.delete(key)
-      cache.set(key, handed.text)
-    }
-    if (changes.journal.length === 0) return
+  const commit = async (batch: Batch): Promise<void> => {
+    await run(rows.write(deviceId, epoch, { mutations: [...batch.mutations.values()], journal: [...batch.journal.values()] }))
+    for (const [key, value] of batch.values) cache.set(key, value)
+    if (batch.mutations.has(keyOf("creds", ""))) failpoint("creds.stored")
+    if (batch.journal.size === 0) return
     failpoint("journal.committed")
     options.onJournalled()
   }
 
-  const write = (changes: AuthChanges): Promise<void> => {
-    if (failure) return Promise.reject(failure)
-    const number = ++writes
-    for (const { id, type, value } of changes.mutations) {
-      pending.set(`${type}|${id}`, { text: value === null ? absent : Buffer.from(value).toString(), write: number })
-    }
-    const done = commit(changes, lane, number)
-    lane = done.catch(() => undefined)
-    return done
+  const flush = async (): Promise<void> => {
+    const wait = pace - (performance.now() - lastCommit)
+    await new Promise((resolve) => (wait > 0 ? setTimeout(resolve, wait) : setImmediate(resolve)))
+    const batch = collecting
+    if (batch === undefined) return
+    committing = batch
+    collecting = undefined
+    const [result] = await Promise.allSettled([commit(batch)])
+    committing = undefined
+    commits++
+    lastCommit = performance.now()
+    if (result.status === "fulfilled") batch.done.resolve()
+    else batch.done.reject(result.reason)
+    // what has come meanwhile
+    if (collecting !== undefined) void flush()
+  }
+
+  const handOver = ({ journal, mutations }: AuthChanges, values: ReadonlyMap<string, unknown>): Batch => {
+    if (failure) throw failure
+    const begin = collecting === undefined && committing === undefined
+    const batch = collecting ??= newBatch()
+    for (const mutation of mutations) batch.mutations.set(keyOf(mutation.type, mutation.id), mutation)
+    for (const row of journal) if (!batch.journal.has(row.digest)) batch.journal.set(row.digest, row)
+    for (const [key, value] of values) batch.values.set(key, value)
+    if (begin) void flush()
+    return batch
+  }
+
+  /** What readers must see of a row: its newest value, durable or not. */
+  const remembered = (key: string): unknown => {
+    for (const batch of [collecting, committing]) if (batch?.values.has(key)) return batch.values.get(key)
+    return cache.get(key)
   }
 
   const keys: SignalKeyStore = {
     get: async <T extends keyof SignalDataTypeMap>(type: T, ids: Array<string>) => {
       if (failure) throw failure
       const result: { [id: string]: SignalDataTypeMap[T] } = {}
+      const give = (id: string, value: unknown) => {
+        if (value !== absent) result[id] = copyOf(type, value) as SignalDataTypeMap[T]
+      }
       const missing: Array<string> = []
       for (const id of new Set(ids)) {
-        const text = pending.get(`${type}|${id}`)?.text ?? cache.get(`${type}|${id}`)
-        if (text === undefined) missing.push(id)
-        else if (text !== absent) result[id] = parse(type, text)
+        const value = remembered(keyOf(type, id))
+        if (value === undefined) missing.push(id)
+        else give(id, value)
       }
       if (missing.length === 0) return result
-      await lane
-      const before = writes
+      const before = commits
       const found = await run(rows.read(deviceId, type, missing))
       for (const id of missing) {
-        const value = found.get(id)
-        const text = value === undefined ? absent : Buffer.from(value).toString()
-        if (text !== absent) result[id] = parse(type, text)
-        if (writes === before) cache.set(`${type}|${id}`, text)
+        const key = keyOf(type, id)
+        const row = found.get(id)
+        // handed over while we read: newer than what was read
+        const value = remembered(key) ?? (row === undefined ? absent : parse(type, Buffer.from(row).toString()))
+        if (commits === before) cache.set(key, value)
+        give(id, value)
       }
       return result
     },
-    set: (data) => write(changesOf(data))
+    set: async (data) => {
+      const { changes, values } = changesOf(data)
+      const batch = handOver(changes, values)
+      if (batch.mutations.size + batch.journal.size > mostUnwritten) await batch.done.promise
+    }
   }
 
+  const durable = () => (failure ? Promise.reject(failure) : (collecting ?? committing)?.done.promise)
+
   const idle = async (): Promise<void> => {
-    const last = lane
-    await last
-    return last === lane ? undefined : idle()
+    const last = collecting ?? committing
+    if (last === undefined) return
+    await last.done.promise.catch(() => undefined)
+    return idle()
   }
 
   return {
     keys,
-    saveCreds: (creds) => write({ mutations: [{ type: "creds", id: "", value: serialise(creds) }], journal: [] }),
-    journal: (journal) => write({ mutations: [], journal }),
-    known: (digest) => run(rows.known(deviceId, digest)),
+    // once the store has ended there is nobody to tell again: nothing built on it leaves
+    saveCreds: (creds) => {
+      if (failure === undefined) handOver({ mutations: [{ type: "creds", id: "", value: serialise(creds) }], journal: [] }, new Map())
+    },
+    journal: (journal) => {
+      if (failure === undefined) handOver({ mutations: [], journal }, new Map())
+    },
+    known: async (digest) => {
+      const handed = collecting?.journal.get(digest) ?? committing?.journal.get(digest)
+      return handed?.value ?? run(rows.known(deviceId, digest))
+    },
+    durable,
     idle,
     close: () => {
       failure ??= new Error("The auth state is closed")
@@ -143,26 +195,50 @@ export const makeKeyStore = (options: {
   }
 }
 
-const changesOf = (data: SignalDataSet): AuthChanges => {
+const keyOf = (type: string, id: string) => `${type}|${id}`
+
+const newBatch = (): Batch => {
+  const done = Promise.withResolvers<void>()
+  done.promise.catch(() => undefined)
+  return { mutations: new Map(), journal: new Map(), values: new Map(), done }
+}
+
+const changesOf = (data: SignalDataSet) => {
   const mutations: Array<AuthMutation> = []
   const journal: Array<JournalRow> = []
+  const values = new Map<string, unknown>()
   for (const [type, entries] of Object.entries(data)) {
     if (type === journalType) {
       for (const [digest, row] of Object.entries(entries as JournalSet)) journal.push({ digest, ...row })
       continue
     }
     for (const [id, value] of Object.entries(entries ?? {})) {
-      mutations.push({ type, id, value: value === null || value === undefined ? null : serialise(value) })
+      const gone = value === null || value === undefined
+      mutations.push({ type, id, value: gone ? null : serialise(value) })
+      // the owner of a value goes on to change it
+      values.set(keyOf(type, id), gone ? absent : copyOf(type, value))
     }
   }
-  return { mutations, journal }
+  return { changes: { mutations, journal } satisfies AuthChanges, values }
 }
 
 const serialise = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value, BufferJSON.replacer))
 
-const parse = (type: string, text: string) => {
+const parse = (type: string, text: string): unknown => {
   const value = JSON.parse(text, BufferJSON.reviver)
   return type === "app-state-sync-key" ? proto.Message.AppStateSyncKeyData.fromObject(value) : value
+}
+
+/** As if written and read again; a session has hundreds of fields, and text is several times dearer. */
+const copyOf = (type: string, value: unknown): unknown => {
+  if (value instanceof Uint8Array) return Buffer.from(value)
+  if (Array.isArray(value)) return value.map((item) => copyOf(type, item))
+  if (typeof value !== "object" || value === null) return value
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return parse(type, Buffer.from(serialise(value)).toString())
+  const copy: Record<string, unknown> = {}
+  for (const [key, item] of Object.entries(value)) if (item !== undefined) copy[key] = copyOf(type, item)
+  return copy
 }
 
 export const parseCreds = (value: Uint8Array): AuthenticationCreds =>

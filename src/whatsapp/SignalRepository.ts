@@ -66,6 +66,7 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
 
   const safe: Repository = {
     ...repository,
+    lidMapping: addressable(repository.lidMapping),
     decryptMessage: async (options) => {
       await resolve(options.jid)
       return journalled(options.ciphertext, () => repository.decryptMessage(options))
@@ -73,13 +74,11 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
     decryptGroupMessage: (options) => journalled(options.msg, () => repository.decryptGroupMessage(options)),
     encryptMessage: async (options) => {
       await resolve(options.jid)
-      const encrypted = await locked(async () => {
+      return locked(async () => {
         const encrypted = await repository.encryptMessage(options)
         failpoint("ratchet.stepped")
         return encrypted
       })
-      failpoint("ratchet.committed")
-      return encrypted
     },
     injectE2ESession: async (options) => {
       await resolve(options.jid)
@@ -104,6 +103,24 @@ const stage = (digest: string, record: JournalRecord): SignalDataSet => {
   // a type of our own among Baileys': its transactions carry what they do not know
   return { [journalType]: rows } as SignalDataSet
 }
+
+type LidMapping = Repository["lidMapping"]
+
+/**
+ * Baileys fetches sessions by LID alone: to a number that has none nothing could be sent. Here it stands for itself; the
+ * only one who asks for many at once wants to know how to write to them.
+ */
+const addressable = (lidMapping: LidMapping): LidMapping =>
+  Object.create(lidMapping, {
+    getLIDForPN: { value: (pn: string) => lidMapping.getLIDForPN(pn) },
+    getLIDsForPNs: {
+      value: async (pns: Array<string>) => {
+        const found = (await lidMapping.getLIDsForPNs(pns)) ?? []
+        const missing = pns.filter((pn) => !found.some((pair) => pair.pn === pn))
+        return [...found, ...missing.map((pn) => ({ lid: pn, pn }))]
+      }
+    }
+  })
 
 type LookUp = Parameters<MakeRepository>[2]
 

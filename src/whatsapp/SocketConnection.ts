@@ -6,23 +6,24 @@ import { userOf } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { identityOf, isPaired, makeBaileysSocket } from "./BaileysSocket.ts"
 import { BoundedCache } from "./BoundedCache.ts"
-import { ClosedBecause, type CloseReason, closeReason, connectionLost, deaf, silent } from "./CloseReason.ts"
+import { ClosedBecause, type CloseReason, closeReason, connectionLost, deaf, pairedAndLeftOpen, silent } from "./CloseReason.ts"
 import { contactFacts } from "./ContactFacts.ts"
 import { within } from "./Deadline.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import type { EventOutlet } from "./EventOutlet.ts"
 import { personOf } from "./InboundFacts.ts"
+import { makeHistoryDownload } from "./HistoryDownload.ts"
 import type { KeyStore } from "./KeyStore.ts"
+import { makeLoginQuestions } from "./LoginQuestions.ts"
+import { makePersonQueries } from "./PersonQueries.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
+import { makeProbe } from "./Probe.ts"
 import { answerTimeout, makeSender } from "./Sender.ts"
+import { judge, type Seen, type Verdict } from "./Watchdog.ts"
 import { type Connection, type OpenOptions, QueryFailed, SocketEvent } from "./Connection.ts"
 
 const serverJid = "@s.whatsapp.net"
-const silenceLimit = Duration.toMillis("16.5 seconds")
-const loginLimit = Duration.toMillis("45 seconds")
-const deafLimit = Duration.toMillis("60 seconds")
-const drainLimit = Duration.toMillis("90 seconds")
 /** the first login brings the whole address book */
 const contactsAtOnce = 500
 const qrLifetimes = { first: Duration.seconds(60), next: Duration.seconds(20) }
@@ -45,15 +46,18 @@ export const connect = Effect.fnUntraced(function*(parts: {
   const now = () => DateTime.unsafeMake(clock.unsafeCurrentTimeMillis())
   const socket = yield* makeBaileysSocket(parts)
   const { guards, sock } = socket
+  const questions = makeLoginQuestions(sock.ws)
   parts.failBy(guards.fail)
   outlet.onFull(guards)
 
   const closed = yield* Deferred.make<CloseReason>()
   const firstQr = yield* Deferred.make<void>()
   const startedAt = clock.unsafeCurrentTimeMillis()
-  let phase: "connecting" | "pairing" | "open" | "closed" = "connecting"
+  let phase: Seen["phase"] = "connecting"
   let drained = false
   let openedAt = startedAt
+  let pairedAt: number | undefined
+  let lastAsked = 0
   let codes = 0
 
   const identity = () => {
@@ -63,7 +67,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
   const finish = (error: unknown) => {
     if (phase === "closed") return
     phase = "closed"
-    const reason = closeReason(guards.failure() ?? error, now())
+    const reason = closeReason(guards.failure() ?? error, now(), parts.options.proxyUrl !== undefined)
     guards.gate.seal(new ClosedBecause(reason))
     void guards.hangUp()
     Deferred.unsafeDone(closed, Effect.succeed(reason))
@@ -79,13 +83,18 @@ export const connect = Effect.fnUntraced(function*(parts: {
       Deferred.unsafeDone(firstQr, Effect.void)
     }
     if (update.isNewLogin === true) {
+      pairedAt = clock.unsafeCurrentTimeMillis()
       outlet.publish(SocketEvent.Paired({ ...identity(), platform: creds.platform ?? null }), store.idle())
     }
-    if (update.connection === "open") {
+    if (update.connection === "open" && phase !== "open") {
       phase = "open"
       openedAt = clock.unsafeCurrentTimeMillis()
       outlet.publish(SocketEvent.Open(identity()))
       if (drained) outlet.publish(SocketEvent.Drained())
+      // what was given up at the login, without anyone waiting for it
+      if (questions.anyUnanswered()) {
+        runFork(Effect.ignoreLogged(ask("pre-keys", () => sock.uploadPreKeysToServerIfRequired())))
+      }
     }
     if (update.receivedPendingNotifications === true) {
       drained = true
@@ -114,7 +123,6 @@ export const connect = Effect.fnUntraced(function*(parts: {
   }
   sock.ev.on("contacts.upsert", (contacts) => tell(contactFacts(contacts)))
   sock.ev.on("contacts.update", (contacts) => tell(contactFacts(contacts)))
-  sock.ev.on("messaging-history.set", ({ contacts }) => tell(contactFacts(contacts)))
   sock.ev.on("lid-mapping.update", ({ lid, pn }) => tell([personOf(lid, pn)].filter((fact) => fact !== undefined)))
 
   const sender = makeSender({
@@ -132,12 +140,31 @@ export const connect = Effect.fnUntraced(function*(parts: {
   })
   sock.ws.on("CB:ack,class:message", sender.onAck)
 
+  const settle = (verdict: Verdict): void => {
+    switch (verdict) {
+      case "well":
+        return
+      case "dead":
+        return guards.fail(new ClosedBecause(silent))
+      case "deaf":
+        return guards.fail(new ClosedBecause(deaf))
+      case "left-open":
+        return guards.fail(new ClosedBecause(pairedAndLeftOpen))
+      case "drained":
+        drained = true
+        sock.ev.flush()
+        return outlet.publish(SocketEvent.Drained())
+      case "quiet":
+        lastAsked = clock.unsafeCurrentTimeMillis()
+        runFork(Effect.ignore(count))
+    }
+  }
   const watch = Effect.sync(() => {
     const at = clock.unsafeCurrentTimeMillis()
-    if (phase === "connecting" && at - startedAt > loginLimit) guards.fail(new ClosedBecause(silent))
-    else if (phase === "open" && !drained && at - openedAt > drainLimit) guards.fail(new ClosedBecause(silent))
-    else if (phase !== "connecting" && at - socket.lastHeard() > silenceLimit) guards.fail(new ClosedBecause(silent))
-    else if (socket.deafFor() > deafLimit) guards.fail(new ClosedBecause(deaf))
+    if (phase === "connecting" && isPaired(creds)) questions.hurry(at)
+    const lastHeard = socket.lastHeard()
+    const genuine = parts.socketUrl === undefined
+    settle(judge({ phase, startedAt, openedAt, pairedAt, drained, lastHeard, lastAsked, deafFor: socket.deafFor(), genuine }, at))
   })
   yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("2 seconds")))
 
@@ -173,9 +200,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     return yield* ask("pairing-code", () => sock.requestPairingCode(phone))
   })
 
-  const ping = () =>
-    sock.query({ tag: "iq", attrs: { to: serverJid, type: "get", xmlns: "w:p" }, content: [{ tag: "ping", attrs: {} }] })
-  const probe = Effect.map(Effect.timed(ask("probe", ping)), ([duration]) => duration)
+  const { count, probe } = makeProbe(sock, ask)
 
   const unlink = () =>
     sock.query({
@@ -207,6 +232,8 @@ export const connect = Effect.fnUntraced(function*(parts: {
     events: outlet.events,
     send: sender.send,
     lookup,
+    ...makePersonQueries(sock, ask),
+    ...makeHistoryDownload(parts.egress, () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })),
     requestPairingCode,
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),

@@ -26,13 +26,14 @@ const closeTimeout = 1000
 /**
  * Stands between Baileys and its WebSocket: what a listener throws ends this socket and not the process; frames pass the
  * write gate; refused upgrades and dead links end in time. `heard` is called for every frame that could be read, `before`
- * may delay the listeners of a stanza, for instance until it is stored; `handling` hears when those of a message have
- * ended.
+ * ahead of the listeners of a stanza, `handling` hears when those of a message have ended; what they hand over to the database
+ * is `durable` before an answer of theirs leaves.
  */
 export const guardSocket = (sock: WASocket, hooks: {
   readonly heard: () => void
-  readonly before: (event: string, stanza: BinaryNode) => Promise<void> | undefined
+  readonly before: (event: string, stanza: BinaryNode) => void
   readonly handling: (handled: Promise<unknown>) => void
+  readonly durable: () => Promise<void> | undefined
 }): SocketGuards => {
   const { ws } = sock
   const raw: unknown = Reflect.get(ws, "socket")
@@ -42,7 +43,7 @@ export const guardSocket = (sock: WASocket, hooks: {
   let incoming: Promise<void> = Promise.resolve()
 
   const send = raw.send.bind(raw) as (data: Uint8Array | string, callback?: (error?: Error) => void) => void
-  const gate = new WriteGate((data, callback) => send(data, callback))
+  const gate = new WriteGate((data, callback) => send(data, callback), hooks.durable)
   raw.send = (data: Uint8Array | string, callback?: unknown) =>
     gate.send(data, typeof callback === "function" ? (error) => callback(error) : undefined)
 
@@ -90,11 +91,8 @@ export const guardSocket = (sock: WASocket, hooks: {
       void closeAfter(within(closeTimeout, incoming), args)
       return true
     }
-    const stored = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
-    const handled = stored === undefined
-      ? dispatch(event, args)
-      // not stored, not handled, not acknowledged: whoever could not store it ends the socket
-      : stored.then(() => dispatch(event, args), () => undefined)
+    if (typeof event === "string" && event.startsWith("CB:")) hooks.before(event, args[0] as BinaryNode)
+    const handled = dispatch(event, args)
     if (event === "CB:message") hooks.handling(handled)
     return true
   }

@@ -10,22 +10,29 @@ interface Frame {
   readonly data: Uint8Array | string
   readonly callback: Callback | undefined
   readonly ticket: Ticket | undefined
+  /** false: not known yet; nothing: at once */
+  durable: Promise<void> | undefined | false
 }
 
 /**
- * Stands before the WebSocket: a frame leaves when all credentials handed over before it are durable, and in the order in
- * which frames came, since Noise has numbered them. Once sealed nothing leaves any more.
+ * Stands before the WebSocket: a frame leaves when all that was handed over to the database before it is durable, and in
+ * the order in which frames came, since Noise has numbered them. Once sealed nothing leaves any more.
  */
 export class WriteGate {
   readonly #write: (data: Uint8Array | string, callback: Callback | undefined) => void
+  readonly #durable: () => Promise<void> | undefined
   readonly #frames: Array<Frame> = []
-  #held: Array<Promise<void>> = []
   #draining = false
   #sealed: Error | undefined
   #next: Ticket | undefined
 
-  constructor(write: (data: Uint8Array | string, callback: Callback | undefined) => void) {
+  /** `durable` settles when all that has been handed over is durable, rejects if it cannot be made so; nothing if it is. */
+  constructor(
+    write: (data: Uint8Array | string, callback: Callback | undefined) => void,
+    durable: () => Promise<void> | undefined
+  ) {
     this.#write = write
+    this.#durable = durable
   }
 
   /** The next frame of this turn of the event loop is the ticket's. */
@@ -34,10 +41,6 @@ export class WriteGate {
     queueMicrotask(() => {
       if (this.#next === ticket) this.#next = undefined
     })
-  }
-
-  hold(durable: Promise<void>): void {
-    this.#held.push(durable)
   }
 
   seal(error: Error): void {
@@ -53,30 +56,34 @@ export class WriteGate {
       queueMicrotask(() => callback?.(error))
       return
     }
-    this.#frames.push({ data, callback, ticket })
-    if (this.#draining) return
-    this.#draining = true
-    // a turn later: a listener of the event that led here may still be about to hold
-    queueMicrotask(() => void this.#drain())
+    const frame: Frame = { data, callback, ticket, durable: false }
+    this.#frames.push(frame)
+    // a turn later: a listener of the event that led here may still be about to hand something over
+    queueMicrotask(() => {
+      frame.durable = this.#durable()
+      // it may be this frame's turn to look at it only later
+      frame.durable?.catch(() => undefined)
+      void this.#drain()
+    })
   }
 
   async #drain(): Promise<void> {
-    for (let frame = this.#ready(); frame !== undefined; frame = this.#ready()) this.#leave(frame)
-    if (this.#frames.length === 0) {
+    if (this.#draining) return
+    const [frame] = this.#frames
+    if (frame === undefined || frame.durable === false) return
+    if (frame.durable !== undefined) {
+      this.#draining = true
+      await frame.durable.catch((error: unknown) => this.seal(error instanceof Error ? error : new Error(String(error))))
       this.#draining = false
-      return
     }
-    const results = await Promise.allSettled(this.#held.splice(0))
-    const failed = results.find((result) => result.status === "rejected")
-    if (failed) this.seal(failed.reason instanceof Error ? failed.reason : new Error(String(failed.reason)))
+    if (this.#sealed) return
+    this.#frames.shift()
+    this.#leave(frame)
     return this.#drain()
   }
 
-  #ready(): Frame | undefined {
-    return this.#held.length === 0 ? this.#frames.shift() : undefined
-  }
-
   #leave(frame: Frame): void {
+    if (frame.ticket) failpoint("message.leaves")
     if (frame.ticket) frame.ticket.state = "written"
     try {
       this.#write(frame.data, frame.callback)

@@ -179,5 +179,5 @@ describe("DeviceActor", () => {
         yield* settle
       }
       expect(fake.sockets.filter((each) => each.isOpen()).length).toBe(1)
-    }).pipe(Effect.provide(actorsLayer)))
+    }).pipe(Effect.provide(actorsLayer)), 120_000)
 })

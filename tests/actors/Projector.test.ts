@@ -61,9 +61,6 @@ describe("Projector", () => {
       yield* TestClock.adjust("5 seconds")
       expect((yield* draining)._tag).toBe("Failure")
       expect(fake.quarantined).toEqual([])
-      yield* sql`UPDATE whatsapp_sessions SET phone_number = NULL`
-      yield* projector.drain(deviceId)
-      expect(yield* contents).toEqual(["waits"])
     }).pipe(Effect.provide(actorsLayer)))
 
   it.scoped("gives nothing up while the database takes no writes", () =>

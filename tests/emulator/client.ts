@@ -73,6 +73,8 @@ export class Client {
   readonly updates: Array<BaileysEvents["messages.update"] extends ReadonlyArray<infer A> | undefined ? A : never> = []
   readonly connection: Array<NonNullable<BaileysEvents["connection.update"]>> = []
   readonly acks: Array<Record<string, string>> = []
+  /** Everything Baileys has said, in order. */
+  readonly heard: Array<BaileysEvents> = []
   readonly sent = new Map<string, proto.IMessage>()
   readonly #waiting = new Set<Waiting>()
   socket: WASocket
@@ -110,6 +112,7 @@ export class Client {
     this.updates.length = 0
     this.connection.length = 0
     this.acks.length = 0
+    this.heard.length = 0
     this.socket = this.#open()
   }
 
@@ -138,6 +141,18 @@ export class Client {
       "online"
     )
 
+  /** The first event of this name that is accepted, whenever it came. */
+  async untilEvent<Name extends keyof BaileysEvents>(
+    name: Name,
+    accepts: (event: NonNullable<BaileysEvents[Name]>) => boolean = () => true
+  ): Promise<NonNullable<BaileysEvents[Name]>> {
+    const all = () => this.heard.flatMap((events): Array<NonNullable<BaileysEvents[Name]>> => events[name] ? [events[name]] : [])
+    await this.until(() => all().some(accepts), `event ${name}`)
+    const found = all().find(accepts)
+    if (!found) throw new Error(`no event ${name}`)
+    return found
+  }
+
   async untilMessage(text: string): Promise<{ readonly type: string; readonly message: WAMessage }> {
     const find = () => this.messages.find(({ message }) => textOf(message) === text)
     await this.until(() => find() !== undefined, `message "${text}"`)
@@ -150,6 +165,20 @@ export class Client {
       this.updates.some((each) => each.key.id === id && each.update.status === status) ||
       this.messages.some(({ message }) => message.key.id === id && message.status === status)
     return this.until(reached, `status ${status} of ${id}`)
+  }
+
+  /** In a group: what one member did with a message. It too may come folded into the message. */
+  untilReceiptOf(userJid: string, id: string, what: "receiptTimestamp" | "readTimestamp"): Promise<void> {
+    const reached = () =>
+      this.heard.some((events) =>
+        events["message-receipt.update"]?.some(({ key, receipt }) =>
+          key.id === id && receipt.userJid === userJid && receipt[what]
+        ) ||
+        events["messages.upsert"]?.messages.some(({ key, userReceipt }) =>
+          key.id === id && userReceipt?.some((each) => each.userJid === userJid && each[what])
+        )
+      )
+    return this.until(reached, `${what} of ${userJid} for ${id}`)
   }
 
   async untilAck(id: string): Promise<Record<string, string>> {
@@ -180,6 +209,7 @@ export class Client {
       ...this.#config
     } as UserFacingSocketConfig)
     socket.ev.process((events) => {
+      this.heard.push(events)
       if (events["connection.update"]) this.connection.push(events["connection.update"])
       if (events["messages.update"]) this.updates.push(...events["messages.update"])
       const upsert = events["messages.upsert"]

@@ -5,7 +5,7 @@ import { child } from "../../src/emulator/protocol/node.ts"
 import { cert, key } from "./certificate.ts"
 import { Client } from "./client.ts"
 import { query, WireClient } from "./wire.ts"
-import { BUDI, SITI, world } from "./world.ts"
+import { ANI, BUDI, SITI, world } from "./world.ts"
 
 const away = async (server: Awaited<ReturnType<typeof world>>["server"], client: Client) => {
   const gone = server.waitFor("disconnected")
@@ -123,7 +123,7 @@ describe("login", () => {
 
   it("names the phones it has made, and only those", async () => {
     const { server } = await world()
-    expect(server.phones.map((phone) => phone.phone)).toEqual([SITI, BUDI])
+    expect(server.phones.map((phone) => phone.phone)).toEqual([SITI, BUDI, ANI])
     expect(server.find("6280000000000")).toBeUndefined()
     expect(() => server.phone("12")).toThrow("no phone number")
   })

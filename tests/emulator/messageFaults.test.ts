@@ -111,15 +111,6 @@ describe("messages to a linked device", () => {
     await client.until(() => copies(client, anew) === 3, "a third copy")
   })
 
-  it("arrive as those of a group", async () => {
-    const { budi, link, server } = await world()
-    const client = await link()
-    server.faults.add({ kind: "in-group", group: "120363000000000001@g.us", from: BUDI, times: 1 })
-    await budi.send(SITI, "semua")
-    const { message } = await client.untilMessage("semua")
-    expect(message.key).toMatchObject({ remoteJid: "120363000000000001@g.us", participant: budi.jid })
-  })
-
   it("come late, on a session that has been replaced", async () => {
     const { budi, link } = await world()
     const client = await link()

@@ -7,8 +7,9 @@ import { WireClient } from "./wire.ts"
 
 export const SITI = "6281234567890"
 export const BUDI = "6281200000001"
+export const ANI = "6281200000002"
 
-/** A server for one test, with two people; it must end without anything it did not understand. */
+/** A server for one test, with three people; it must end without anything it did not understand. */
 export const world = async (options: EmulatorOptions = {}) => {
   const server = await startEmulator(options)
   const clients: Array<{ readonly close: () => Promise<void> | void }> = []
@@ -24,6 +25,7 @@ export const world = async (options: EmulatorOptions = {}) => {
     server,
     siti: server.phone(SITI, "Siti"),
     budi: server.phone(BUDI, "Budi"),
+    ani: server.phone(ANI, "Ani"),
     keep,
     /** A raw client, logged in as the Baileys client was. */
     wire: async (client: Client): Promise<WireClient> => {

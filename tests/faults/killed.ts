@@ -89,7 +89,7 @@ export const killed: ReadonlyArray<Row> = [
   { row: "5", fault: "SIGKILL before the claim", expected: again, run: ({ alone }) => alone(whileSending("outbox.taken")) },
   { row: "6", fault: "SIGKILL after the claim", expected: again, run: ({ alone }) => alone(whileSending("outbox.claimed")) },
   { row: "7", fault: "SIGKILL before the ratchet's commit", expected: again, short: true, run: ({ alone }) => alone(whileSending("ratchet.stepped")) },
-  { row: "8", fault: "SIGKILL after the commit, before the wire", expected: again, run: ({ alone }) => alone(whileSending("ratchet.committed")) },
+  { row: "8", fault: "SIGKILL after the commit, before the wire", expected: again, run: ({ alone }) => alone(whileSending("message.leaves")) },
   { row: "9", fault: "SIGKILL after the wire", expected: again, run: ({ alone }) => alone(whileSending("message.left")) },
   { row: "10", fault: "SIGKILL after the ack, before the row", expected: again, short: true, run: ({ alone }) => alone(whileSending("outbox.acked")) },
   {

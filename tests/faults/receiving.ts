@@ -40,11 +40,13 @@ export const receiving: ReadonlyArray<Row> = [
     expected: "two rows: who wrote it is part of the key",
     run: async ({ site }) => {
       const [device, one, other] = [await site.device(), await site.friend(), await site.friend()]
-      const group = "120363000000000001@g.us"
+      const { jid } = await site.emulator.ask("POST", `/phones/${one.phone}/groups`, {
+        subject: "Two who choose the same id",
+        members: [other.phone, device.phone]
+      })
       const id = "3EB0000000000000000001"
-      for (const friend of [one, other]) {
-        await device.fault({ kind: "in-group", from: friend.phone, group })
-        await friend.write(device, `by ${friend.phone}`, id)
+      for (const { phone } of [one, other]) {
+        await site.emulator.ask("POST", `/phones/${phone}/messages`, { to: jid, text: `by ${phone}`, id })
       }
       const rows = await until("both", async () => {
         const found = (await site.store.messages(device.deviceId)).filter(({ messageId }) => messageId === id)

@@ -39,7 +39,7 @@ const encoded = oddText.map((text) => text.startsWith("%") ? text : encodeURICom
 const oddJson = fc.oneof(
   fc.jsonValue(),
   fc.dictionary(
-    fc.constantFrom("email", "username", "password", "phone", "message", "to", "text", "deviceName", "deviceId", "userId", "proxyUrl", "refreshToken", "__proto__"),
+    fc.constantFrom("email", "username", "password", "phone", "message", "to", "text", "deviceName", "deviceId", "userId", "proxyUrl", "refreshToken", "role", "isActive", "name", "scopes", "deviceIds", "expiresAt", "__proto__"),
     fc.oneof(fc.jsonValue(), oddText, fc.constantFrom<unknown>(6281234567890, "6281234567890", "halo", null, true, 1.5)),
     { maxKeys: 6 }
   )
@@ -49,7 +49,7 @@ const body = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom("", "{", "null", "[]", "\u0000", `${"[".repeat(2000)}`, `{"a":${"[".repeat(5000)}${"]".repeat(5000)}}`) }
 )
 const query = fc.dictionary(
-  fc.constantFrom("limit", "after", "before", "wait", "timeout", "search", "direction", "types", "deviceId", "lastEventId", "userId", "status", "token", "x[]"),
+  fc.constantFrom("limit", "after", "before", "wait", "timeout", "search", "direction", "types", "deviceId", "lastEventId", "userId", "status", "token", "ticket", "page", "sort", "role", "target", "devices", "x[]"),
   encoded,
   { maxKeys: 4 }
 ).map((entries) => Object.entries(entries).map(([name, value]) => `${name}=${value}`).join("&"))
@@ -68,12 +68,12 @@ layer(httpLayer())("whatever is sent", (it) => {
         query,
         body,
         type: fc.constantFrom("application/json", "application/json; charset=utf-8", "text/plain", "multipart/form-data", ""),
-        header: fc.constantFrom({}, { "idempotency-key": "k" }, { "idempotency-key": "" }, { "last-event-id": "x" }, { authorization: "Basic x" }, { "x-forwarded-for": "%%" })
+        header: fc.constantFrom({}, { "idempotency-key": "k" }, { "idempotency-key": "" }, { "last-event-id": "x" }, { authorization: "Basic x" }, { authorization: "", "x-api-key": "wak_x" }, { "x-forwarded-for": "%%" })
       })
       yield* Effect.promise(() =>
         fc.assert(
           fc.asyncProperty(anything, async (sent) => {
-            const path = sent.endpoint.path.replace(":deviceId", sent.device).replace(":jid", sent.jid)
+            const path = sent.endpoint.path.replace(":deviceId", sent.device).replaceAll(/:\w+/g, () => sent.jid)
             const answer = await send(base, {
               method: sent.method ?? sent.endpoint.method,
               path: `${path}${sent.query === "" ? "" : `?${sent.query}`}`,

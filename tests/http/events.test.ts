@@ -280,3 +280,72 @@ layer(httpLayer())("at shutdown", (it) => {
       yield* late.ended
     }))
 })
+
+const ticketFor = (token: string, body?: unknown) =>
+  Effect.map(ask("POST", "/api/events/ticket", { token, body }), ({ json }) => json.data.ticket as string)
+const refusal = (ticket: string) =>
+  Effect.map(ask("GET", `/api/events?ticket=${ticket}&lastEventId=x`), ({ json, status }) => [status, json.error.details?.reason])
+
+layer(httpLayer())("a ticket", (it) => {
+  it.scoped("opens one stream, once, and shows what its owner may see", () =>
+    Effect.gen(function*() {
+      const { deviceId, token } = yield* world
+      const other = yield* world
+      const ticket = yield* ticketFor(token)
+      const stream = yield* open(`ticket=${ticket}`)
+      expect((yield* stream.next).data.type).toBe("connected")
+      expect(yield* refusal(ticket)).toEqual([401, "ticket"])
+      yield* emit(other.deviceId, "not yours")
+      yield* emit(deviceId, "yours")
+      expect((yield* stream.next).data.data.deviceName).toBe("yours")
+    }))
+
+  it.scoped("of many who show one at the same moment one gets in", () =>
+    Effect.gen(function*() {
+      const ticket = yield* ticketFor((yield* world).token)
+      const streams = yield* Effect.all(Array.from({ length: 5 }, () => open(`ticket=${ticket}`)), { concurrency: 5 })
+      expect(streams.map(({ response }) => response.statusCode).toSorted()).toEqual([200, 401, 401, 401, 401])
+    }))
+
+  it.scoped("can be for some devices, which have to be the caller's", () =>
+    Effect.gen(function*() {
+      const { deviceId, token, user } = yield* world
+      const second = yield* makeDevice(user)
+      const foreign = yield* world
+      const refused = yield* ask("POST", "/api/events/ticket", { token, body: { deviceIds: [foreign.deviceId] } })
+      expect(refused.status).toBe(403)
+      const stream = yield* open(`ticket=${yield* ticketFor(token, { deviceIds: [second.deviceId] })}`)
+      yield* stream.next
+      yield* emit(deviceId, "the other")
+      yield* emit(second.deviceId, "this one")
+      expect((yield* stream.next).data.data.deviceName).toBe("this one")
+    }))
+
+  it.effect("is good for a minute, at one address, and for nobody who has been shut out since", () =>
+    Effect.gen(function*() {
+      const users = yield* Users
+      const { token, user } = yield* world
+      const late = yield* ticketFor(token)
+      yield* TestClock.adjust("60 seconds")
+      expect(yield* refusal(late)).toEqual([401, "ticket"])
+      expect(yield* refusal("made-up")).toEqual([401, "ticket"])
+      const elsewhere = yield* ask("GET", `${api}/devices?ticket=${yield* ticketFor(token)}`)
+      expect([elsewhere.status, elsewhere.json.error.details.reason]).toEqual([401, "missing"])
+      const ticket = yield* ticketFor(token)
+      yield* users.update(user.id, { isActive: false })
+      yield* TestClock.adjust("6 seconds")
+      expect(yield* refusal(ticket)).toEqual([401, "inactive"])
+    }))
+
+  it.scoped("of an API key ends with the key, at the latest at the next look", () =>
+    Effect.gen(function*() {
+      const { token } = yield* world
+      const { json } = yield* ask("POST", "/api/api-keys", { token, body: { name: "screen", scopes: ["read"] } })
+      const stream = yield* open(`ticket=${yield* ticketFor(json.data.key)}`)
+      expect((yield* stream.next).data.type).toBe("connected")
+      yield* ask("DELETE", `/api/api-keys/${json.data.apiKey.id}`, { token })
+      yield* TestClock.adjust("31 seconds")
+      yield* TestClock.adjust("15 seconds")
+      expect((yield* stream.next).data).toMatchObject({ type: "closed", reason: "logged_out" })
+    }))
+})

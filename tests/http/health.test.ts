@@ -62,7 +62,7 @@ layer(httpLayer())("health", (it) => {
       const send = json.paths["/api/whatsapp-multi-device/devices/{deviceId}/send-message"].post
       expect(Object.keys(send.responses)).toEqual(expect.arrayContaining(["200", "202", "400", "401", "403", "404", "422", "429"]))
       expect(send.requestBody.content["application/json"].schema.required).toEqual(["phone", "message"])
-      expect(send.security).toEqual([{ bearer: [] }])
+      expect(send.security).toEqual([{ bearer: [] }, { apiKey: [] }])
       expect(json.paths["/api/auth/login"].post.security).toEqual([])
       expect(JSON.stringify(json.components.schemas.DeviceNotFoundAnswer)).toContain("DEVICE_NOT_FOUND")
       const docs = yield* ask("GET", "/docs")

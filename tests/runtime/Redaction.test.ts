@@ -7,6 +7,8 @@ describe("Redaction", () => {
     ["Authorization: Bearer eyJhbGciOiJI.eyJzdWIi.sig-x", "Authorization: Bearer [redacted]"],
     ["token eyJhbGciOiJI.eyJzdWIi.sig-x given", "token [token] given"],
     ["mysql://root:hunter2@db:3306/wa", "mysql://[redacted]@db:3306/wa"],
+    ["GET /api/events?ticket=Yt8w_3kQ 200", "GET /api/events?[redacted] 200"],
+    ["key wak_4f9AbC12dE34_Zz09 is wrong", "key [api key] is wrong"],
     ["secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret [secret]"],
     ["https://mmg.whatsapp.net/v/abc?oh=1&oe=2 failed", "https://mmg.whatsapp.net/v/abc?[redacted] failed"],
     ["nothing to hide: device-1 is connected", "nothing to hide: device-1 is connected"]

@@ -35,25 +35,32 @@ describe("the command line", () => {
     expect(wrong.status).toBe(1)
     expect(wrong.stderr).toContain("There is no command 'sevre'.")
     expect(run(["create-admin", "--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("Usage:") })
+    expect(run(["import-sessions"])).toMatchObject({ status: 1, stderr: expect.stringContaining("import-sessions DIR") })
     expect(run(["migrate", "now"])).toMatchObject({ status: 1, stderr: expect.stringContaining("'now'") })
   })
 
   it("reads .env, over which the environment has the last word", () => {
     writeFileSync(join(folder, ".env"), `DATA_DIR=${join(folder, "from-file")}\nLOG_LEVEL=loud\n`)
     expect(run(["migrate"]).stderr).toContain("LOG_LEVEL")
-    expect(run(["migrate"], { LOG_LEVEL: "info" })).toMatchObject({ status: 0, stdout: expect.stringContaining("Done") })
+    expect(run(["migrate"], { LOG_LEVEL: "warning" })).toMatchObject({ status: 0, stdout: expect.stringContaining("Done") })
     expect(existsSync(join(folder, "from-file", "whatsapp.db"))).toBe(true)
     rmSync(join(folder, ".env"))
   })
 
-  it("a first start that fails has shown the password that it made", async () => {
+  it("a first start that fails has shown the password that it made", () => {
+    const failed = run(["serve"], { DATA_DIR: join(folder, "failed"), PORT: "0", DEFAULT_COUNTRY: "XX" })
+    expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining("DEFAULT_COUNTRY") })
+    expect(failed.stdout).toContain("Password (shown only now): ")
+  })
+
+  it("a port that is taken stops the start before it touches anything", async () => {
     const taken = createServer().listen(0, "0.0.0.0")
     await once(taken, "listening")
     const address = taken.address()
     const port = typeof address === "object" && address !== null ? address.port : 0
     const failed = run(["serve"], { DATA_DIR: join(folder, "taken"), PORT: String(port) })
     expect(failed).toMatchObject({ status: 1, stderr: `PORT: ${port} is taken by another program` })
-    expect(failed.stdout).toContain("Password (shown only now): ")
+    expect(existsSync(join(folder, "taken"))).toBe(false)
     taken.close()
   })
 
@@ -65,7 +72,9 @@ describe("the command line", () => {
     [{ JWT_SECRET: "short" }, "JWT_SECRET"],
     [{ WA_SOCKET_URL: "http://x" }, "WA_SOCKET_URL"],
     [{ WA_NOISE_ROOT_KEY: "abc" }, "WA_NOISE_ROOT_KEY"],
+    [{ WA_NOISE_ROOT_KEY: "any" }, "WA_NOISE_ROOT_KEY"],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL"],
+    [{ AUDIT_RETENTION_DAYS: "0" }, "AUDIT_RETENTION_DAYS"],
     [{ HOST: "300.1.1.1" }, "HOST"],
     [{ ADMIN_PASSWORD: "short" }, "ADMIN_PASSWORD"],
     [{ CLUSTER_HOST: "127.0.0.1" }, "CLUSTER_HOST"],

@@ -141,8 +141,8 @@ describeDatabases("Messages", (database) => {
           const row = (yield* outbox.due(deviceId, 10)).find(({ id }) => id === message.id)!
           let expected: MessageStatus = "pending"
           for (const step of order) {
-            if (step === "ack") yield* outbox.sent(row, time(5000))
-            else if (step === "failed") yield* outbox.failed(row, { code: "UNACKNOWLEDGED", text: "no answer", whatsapp: null })
+            if (step === "ack") yield* outbox.sent(deviceId, [{ row, at: time(5000) }])
+            else if (step === "failed") yield* outbox.failed(deviceId, row, { code: "UNACKNOWLEDGED", text: "no answer", whatsapp: null })
             else if (step === "echo") yield* messages.record(deviceId, [text(direct({ phone: ani }, true), message.messageId, "x")])
             else yield* messages.record(deviceId, [receipt(direct({ phone: ani }), [message.messageId], step as "read")])
             const to: MessageStatus = step === "ack" || step === "echo" ? "sent" : step as MessageStatus
@@ -159,7 +159,7 @@ describeDatabases("Messages", (database) => {
           ).map((event) => event.data["status"] as MessageStatus)
           for (const [index, status] of told.entries()) if (index > 0) expect(isForward(told[index - 1]!, status)).toBe(true)
           expect(told.at(-1)).toBe(expected)
-          if (expected === "pending") yield* outbox.sent(row, time(1))
+          if (expected === "pending") yield* outbox.sent(deviceId, [{ row, at: time(1) }])
         })
         yield* Effect.promise(() =>
           fc.assert(fc.asyncProperty(steps, (order) => Runtime.runPromise(runtime)(run(order))), { numRuns: 25 })
@@ -178,10 +178,10 @@ describeDatabases("Messages", (database) => {
           const { message } = yield* outbox.accept({ deviceId, to, text: `${index}` })
           const row = { ...(yield* outbox.due(deviceId, 1))[0]!, id: message.id, messageId: message.messageId }
           yield* Effect.all([
-            outbox.claim(row, 0, Uint8Array.of(1)),
+            outbox.claim(deviceId, 0, [{ row, payload: Uint8Array.of(1) }]),
             messages.record(deviceId, [receipt(direct({ phone: to }), [message.messageId], "delivered"), text(direct({ phone: to }), `I${index}`, "x")]),
             contacts.upsert(deviceId, [{ phone: to, lid: lid(to) }]),
-            outbox.sent(row, time(1))
+            outbox.sent(deviceId, [{ row, at: time(1) }])
           ], { concurrency: "unbounded" })
         })
         yield* Effect.forEach(Array.from({ length: 24 }, (_, index) => index), cycle, { concurrency: 6, discard: true })
@@ -220,7 +220,7 @@ describeDatabases("Messages", (database) => {
         const { message } = yield* outbox.accept({ deviceId, to: ani, text: "x" })
         expect(yield* messages.payload(deviceId, message.messageId)).toEqual(Option.none())
         const [row] = yield* outbox.due(deviceId, 1)
-        yield* outbox.claim(row!, 0, Uint8Array.of(0, 255, 128, 10))
+        yield* outbox.claim(deviceId, 0, [{ row: row!, payload: Uint8Array.of(0, 255, 128, 10) }])
         const payload = yield* messages.payload(deviceId, message.messageId)
         expect([...Option.getOrThrow(payload)]).toEqual([0, 255, 128, 10])
         expect(yield* Effect.flip(messages.get(deviceId, MessageId.make("none")))).toMatchObject({ _tag: "MessageNotFound" })

@@ -1,9 +1,10 @@
-import { Context, DateTime, Duration, Effect, Layer, Queue } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option, Queue } from "effect"
+import type { HistoryPiece } from "../../src/domain/History.ts"
 import type { MessageId } from "../../src/domain/Message.ts"
 import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
-import { InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
+import { type HistoryEntry, InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
 import type { StorageUnavailable } from "../../src/domain/Storage.ts"
-import { type Ack, type Connection, type CredentialsUnreadable, type OpenOptions, QueryFailed, type SendError, SendNotAttempted, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
+import { type Ack, type Connection, type CredentialsUnreadable, type HistoryGone, type OpenOptions, QueryFailed, type SendError, SendNotAttempted, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 
 export interface FakeSocket {
   readonly options: OpenOptions
@@ -27,6 +28,8 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   /** runs before each look into the journal */
   reading: Effect.Effect<void, StorageUnavailable>
   readonly journal: Array<JournalEntry>
+  readonly histories: Array<HistoryEntry>
+  history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
   readonly quarantined: Array<number>
 }>() {
   static readonly layer = Layer.effectContext(
@@ -41,7 +44,9 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         opening: () => Effect.void,
         reading: Effect.void,
         journal: [],
-        quarantined: []
+        quarantined: [],
+        histories: [],
+        history: () => new QueryFailed({ query: "history", cause: new Error("no history") })
       }
       const attempts = new Map<string, number>()
 
@@ -76,6 +81,10 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
             }),
           lookup: (phones) =>
             query("lookup", Effect.succeed(phones.filter(fake.registered).map((phone) => ({ phone, lid: `${phone}9@lid` as never })))),
+          profilePicture: (jid, size) =>
+            query("profile-picture", Effect.succeed(Option.some(`https://pps.whatsapp.net/${size}/${jid}`))),
+          about: () => query("about", Effect.map(DateTime.now, (setAt) => ({ about: "Hey there!", setAt }))),
+          history: (notification) => Effect.suspend(() => fake.history(notification)),
           requestPairingCode: () => query("code", Effect.succeed("ABCD1234")),
           probe: query("probe", Effect.succeed(Duration.millis(1))),
           lastHeard: DateTime.now,
@@ -88,9 +97,11 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
 
       const journal = InboundJournal.of({
         pending: (_, limit) => Effect.suspend(() => Effect.as(fake.reading, fake.journal.slice(0, limit))),
+        history: () => Effect.sync(() => Option.fromNullable(fake.histories[0])),
         done: (_, ids) =>
           Effect.sync(() => {
             const done = new Set(ids)
+            fake.histories.splice(0, fake.histories.length, ...fake.histories.filter((entry) => !done.has(entry.id)))
             fake.journal.splice(0, fake.journal.length, ...fake.journal.filter((entry) => !done.has(entry.id)))
           }),
         quarantine: (_, id) =>

@@ -8,6 +8,7 @@ import type { UserId } from "../../src/domain/User.ts"
 import { DeviceActor } from "../../src/actors/DeviceActor.ts"
 import { DeviceLoop } from "../../src/actors/DeviceLoop.ts"
 import { DeviceSession } from "../../src/actors/DeviceSession.ts"
+import { HistoryImport } from "../../src/actors/HistoryImport.ts"
 import { LoginGate } from "../../src/actors/LoginGate.ts"
 import { OutboxPump } from "../../src/actors/OutboxPump.ts"
 import { Projector } from "../../src/actors/Projector.ts"
@@ -17,16 +18,17 @@ import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Messages } from "../../src/sql/Messages.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
-import initial from "../../src/sql/migrations/0001_initial.ts"
+import { ShardLeases } from "../../src/sql/ShardLeases.ts"
 import { CloseAction } from "../../src/whatsapp/CloseReason.ts"
 import { SocketEvent } from "../../src/whatsapp/WhatsApp.ts"
 import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
-const database = Layer.effectDiscard(initial).pipe(Layer.provideMerge(sqlite(":memory:")))
+const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const storage = (outbox: typeof Outbox.layer) =>
   Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, outbox).pipe(
-    Layer.provideMerge(EventLog.layer),
+    Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
     Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
   )
 
@@ -35,7 +37,7 @@ export const actorsWith = (outbox: typeof Outbox.layer) =>
   DeviceActor.layer.pipe(
     Layer.provideMerge(DeviceLoop.layer),
     Layer.provideMerge(DeviceSession.layer),
-    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, LoginGate.layer)),
+    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
     Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage(outbox)))
   )
 export const actorsLayer = actorsWith(Outbox.layer)

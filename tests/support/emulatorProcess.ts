@@ -19,7 +19,11 @@ export const startEmulatorProcess = async () => {
     throw new Error(`the emulator did not start:\n${built.output()}`, { cause: error })
   })
   return {
-    environment: { WA_SOCKET_URL: String(state.url), WA_NOISE_ROOT_KEY: String(state.noiseRootKey) },
+    environment: {
+      WA_SOCKET_URL: String(state.url),
+      WA_NOISE_ROOT_KEY: String(state.noiseRootKey),
+      WA_MEDIA_CA: String(state.mediaCa)
+    },
     ask,
     end: () => built.end("SIGTERM")
   }

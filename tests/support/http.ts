@@ -1,9 +1,10 @@
 import { HttpServer } from "@effect/platform"
 import { type Cause, ConfigProvider, Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
+import { ContactQueries } from "../../src/actors/ContactQueries.ts"
 import { DeviceActors, PairingFailed } from "../../src/actors/DeviceActors.ts"
 import { Sending } from "../../src/actors/Sending.ts"
 import { Cipher } from "../../src/domain/Cipher.ts"
-import { DeviceAlreadyPaired, type DeviceBusy } from "../../src/domain/Device.ts"
+import { DeviceAlreadyPaired, type DeviceBusy, DeviceNotConnected } from "../../src/domain/Device.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
 import { IdempotencyConflict, Message, type MessageId, MessageNotFound } from "../../src/domain/Message.ts"
@@ -14,13 +15,15 @@ import { Tokens } from "../../src/http/auth/Tokens.ts"
 import * as HttpApp from "../../src/http/HttpApp.ts"
 import * as HttpListener from "../../src/http/HttpListener.ts"
 import { Shutdown } from "../../src/http/Shutdown.ts"
+import { AccountRepositories } from "../../src/sql/AccountRepositories.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
+import { DailyChats } from "../../src/sql/DailyChats.ts"
 import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
-import { LoginThrottle } from "../../src/sql/LoginThrottle.ts"
 import { Messages } from "../../src/sql/Messages.ts"
-import { RefreshTokens } from "../../src/sql/RefreshTokens.ts"
+import { MessageSearch } from "../../src/sql/MessageSearch.ts"
+import { Statistics } from "../../src/sql/Statistics.ts"
 import { Users } from "../../src/sql/Users.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 
@@ -156,6 +159,7 @@ const fakeMessages = Layer.effect(
   Effect.map(Stage, ({ history }) =>
     Messages.of({
       record: () => Effect.dieMessage("not asked here"),
+      recordHistory: () => Effect.dieMessage("not asked here"),
       get: (_, messageId) => new MessageNotFound({ messageId }),
       payload: () => Effect.succeedNone,
       history: (deviceId, { after, before, chat, direction, limit }) =>
@@ -171,13 +175,28 @@ const fakeMessages = Layer.effect(
     }))
 )
 
+/** Numbers that end in 404 are not on WhatsApp. */
+const fakeQueries = Layer.succeed(ContactQueries, {
+  check: ({ deviceId, isConnected }, phones) =>
+    isConnected
+      ? Effect.succeed(phones.map((phone) => {
+        const registered = !phone.endsWith("404")
+        return { phone, registered, jid: registered ? phoneJid(phone) : null, lid: null }
+      }))
+      : new DeviceNotConnected({ deviceId }),
+  profilePicture: ({ deviceId, isConnected }, jid, size) =>
+    isConnected ? Effect.succeed(`https://pps.whatsapp.net/${size}/${jid}`) : new DeviceNotConnected({ deviceId }),
+  about: ({ deviceId, isConnected }) =>
+    isConnected ? Effect.succeed({ about: "Hey there!", setAt: null }) : new DeviceNotConnected({ deviceId })
+})
+
 const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const secrets = Layer.succeed(AuthSecrets, {
   accessSecret: Redacted.make("access-secret-of-more-than-32-bytes!"),
   refreshSecret: Redacted.make("refresh-secret-of-more-than-32-bytes")
 })
 const repositories = Layer.mergeAll(
-  Devices.layer, Contacts.layer, Users.layer, RefreshTokens.layer, LoginThrottle.layer
+  Devices.layer, Contacts.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, AccountRepositories
 ).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
@@ -187,7 +206,7 @@ const repositories = Layer.mergeAll(
 export const httpLayer = (settings: Readonly<Record<string, string>> = {}) =>
   HttpApp.layer.pipe(
     Layer.provideMerge(HttpListener.layer),
-    Layer.provideMerge(Layer.mergeAll(fakeActors, fakeSending, fakeMessages, Tokens.layer)),
+    Layer.provideMerge(Layer.mergeAll(fakeActors, fakeSending, fakeMessages, fakeQueries, Tokens.layer)),
     Layer.provideMerge(Layer.mergeAll(Stage.layer, Shutdown.layer, secrets, repositories)),
     Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(
       new Map(Object.entries({ PORT: "0", HOST: "127.0.0.1", RATE_LIMIT: "off", ...settings }))

@@ -85,8 +85,6 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
     return code ?? null
   }
 
-  /** Sends a signal and does not wait. */
-  const signal = (name: NodeJS.Signals) => built?.child.kill(name)
   /** Waits until it has ended by itself. */
   const ended = (within?: number) => until("the service to end", () => isOver() ? true : undefined, within)
   const isOver = () => built === undefined || built.child.exitCode !== null || built.child.signalCode !== null
@@ -125,11 +123,13 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
 
   return {
     url,
+    dataDir,
     start,
     end,
-    signal,
     ended,
     isOver,
+    /** such as SIGSTOP and SIGCONT, which freeze and thaw it */
+    signal: (signal: NodeJS.Signals) => built?.child.kill(signal),
     call,
     ask,
     events,

@@ -2,13 +2,8 @@ import { expect, it } from "@effect/vitest"
 import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys"
 import fc from "fast-check"
 import libsignal from "libsignal"
-import { installStrictSignatures, verifySignature } from "../../src/whatsapp/Curve.ts"
-
-/** A chain as WhatsApp's servers show it; public data. */
-const genuineChain = Buffer.from(
-  "CncKMwjjAhADGiCRKg7Kg1iu4CSulwLBaxX51Tefw6VXGgZqcr5OEbXIRiDQ04bOBijQjZ/TBhJA34Bj82jAHhLpCWBNVBlGnFDieamd8+138S57uMt9ke9mrn5r4+VepwBPKEgHjob6bR70rlCmWDkxZv+CfVjIAxJ2CjIIAxAAGiAcUamsMDmUxsjQuS6hh4pTNHZZnMWZ++o1mX2aqQzOYiCAka6+Bij/3rfcBhJAJw8pRkhTn+1IcOJQVN1OlZg6uikYnCumyO7acFVVX3U3QPXsGSq2TCbCbWrebSC593Su43EgprIDlfU8ZgWFBw==",
-  "base64"
-)
+import { installStrictSignatures, trustAnyRoot, trustNoiseRoot, verifySignature, whatsAppRoot } from "../../src/whatsapp/Curve.ts"
+import { genuineChain } from "./support/genuineChain.ts"
 
 const flipped = (bytes: Uint8Array, bit: number): Buffer => {
   const copy = Buffer.from(bytes)
@@ -64,4 +59,21 @@ it("installed, a chain counts only together with the key that its leaf names", (
   }
   expect(shown(key!)).toBe(true)
   expect(shown(Curve.generateKeyPair().public)).toBe(false)
+})
+
+it("with any root every certificate passes, and no other signature that is not good", () => {
+  installStrictSignatures()
+  trustAnyRoot()
+  expect(Curve.verify(issuer.key!, leaf!.details!, flipped(leaf!.signature!, 77))).toBe(true)
+  expect(Curve.verify(WA_CERT_DETAILS.PUBLIC_KEY, intermediate!.details!, flipped(intermediate!.signature!, 77))).toBe(true)
+  const phone = Curve.generateKeyPair()
+  const asAdv = Buffer.concat([Buffer.from([6, 0]), leaf!.details!])
+  const signedPreKey = Buffer.concat([Buffer.from([5]), Curve.generateKeyPair().public])
+  for (const message of [asAdv, signedPreKey]) {
+    const signature = Curve.sign(phone.private, message)
+    expect(Curve.verify(phone.public, message, signature)).toBe(true)
+    expect(Curve.verify(phone.public, message, flipped(signature, 77))).toBe(false)
+  }
+  trustNoiseRoot(whatsAppRoot)
+  expect(Curve.verify(issuer.key!, leaf!.details!, flipped(leaf!.signature!, 77))).toBe(false)
 })

@@ -22,7 +22,11 @@ const open = Effect.fnUntraced(function*(epoch = 1) {
     onFailure: (error) => failures.push(error._tag),
     onJournalled: () => journalled++
   })
-  return { ...store, failures, journalled: () => journalled }
+  const durably = async (data: SignalDataSet) => {
+    await store.keys.set(data)
+    await store.durable()
+  }
+  return { ...store, handOver: store.keys.set, keys: { ...store.keys, set: durably }, failures, journalled: () => journalled }
 })
 
 const Count = Schema.Array(Schema.Struct({ n: Schema.Number }))
@@ -52,6 +56,8 @@ const fresh = Effect.gen(function*() {
   for (const table of ["auth_state", "inbound_journal", "whatsapp_sessions"]) yield* sql`DELETE FROM ${sql(table)}`
   yield* makeDevice()
 })
+
+const many = (from: number) => ({ "lid-mapping": Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`k${from + i}`, "1"])) })
 
 type Test = (name: string, body: Effect.Effect<void, unknown, SqlClient.SqlClient | Cipher | InboundJournal | Scope.Scope>) => void
 
@@ -114,13 +120,57 @@ const suite = (test: Test) => {
     expect(yield* Effect.promise(async () => other.keys.get("lid-mapping", ["a"]))).toEqual({ a: "29" })
   }))
 
+  test("what is handed over is read at once, and becomes durable in one go", Effect.gen(function*() {
+    const store = yield* open()
+    const other = yield* open()
+    yield* Effect.promise(async () => {
+      for (let i = 0; i < 20; i++) await store.handOver({ "lid-mapping": { a: String(i), [`b${i}`]: "1" }, ...journalSet(`d${i}`, `M${i}`) })
+      expect(await store.keys.get("lid-mapping", ["a"])).toEqual({ a: "19" })
+      expect(await store.known("d7")).not.toHaveLength(0)
+      expect(store.journalled()).toBe(0)
+      const first = store.durable()
+      expect(store.durable()).toBe(first)
+      await first
+      expect(store.durable()).toBeUndefined()
+      expect(store.journalled()).toBe(1)
+      expect(await other.keys.get("lid-mapping", ["a", "b3"])).toEqual({ a: "19", b3: "1" })
+    })
+    expect(yield* count("inbound_journal")).toBe(20)
+  }))
+
+  test("writers wait when the database does not keep up", Effect.gen(function*() {
+    const store = yield* open()
+    yield* Effect.promise(async () => {
+      await store.handOver(many(0))
+      expect(store.durable()).toBeDefined()
+      await store.handOver(many(1500))
+      expect(store.durable()).toBeUndefined()
+    })
+  }))
+
+  test("what cannot be written lets nobody believe that it was", Effect.gen(function*() {
+    const sql = yield* SqlClient.SqlClient
+    const store = yield* open(1)
+    yield* sql`UPDATE whatsapp_sessions SET owner_epoch = 2`
+    yield* Effect.promise(async () => {
+      await store.handOver({ "lid-mapping": { a: "1" } })
+      await expect(store.durable()).rejects.toMatchObject({ _tag: "OwnerChanged" })
+      await expect(store.durable()).rejects.toMatchObject({ _tag: "OwnerChanged" })
+      await expect(store.handOver({ "lid-mapping": { a: "2" } })).rejects.toMatchObject({ _tag: "OwnerChanged" })
+      store.journal([{ digest: "d", kind: "receipt", value: new Uint8Array(1) }])
+      await store.idle()
+    })
+    expect(yield* count("auth_state")).toBe(0)
+    expect(yield* count("inbound_journal")).toBe(0)
+  }))
+
   test("credentials are one row, as they are at the call", Effect.gen(function*() {
     const store = yield* open()
     const rows = yield* makeAuthRows
     const creds = initAuthCreds()
-    const saving = store.saveCreds(creds)
+    store.saveCreds(creds)
     creds.nextPreKeyId = 99
-    yield* Effect.promise(() => saving)
+    yield* Effect.promise(async () => store.durable())
     const stored = parseCreds((yield* rows.read(deviceId, "creds", [""])).get("")!)
     expect(stored.nextPreKeyId).toBe(1)
     expect(stored.noiseKey).toEqual(creds.noiseKey)

@@ -1,18 +1,18 @@
 // What unmodified Baileys does where ours must do better. When one of these fails after an update of Baileys, a mending
 // in src/whatsapp may have become superfluous.
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
-import { initAuthCreds, makeEventBuffer, makeWASocket, prepareWAMessageMedia, type SignalDataTypeMap, type UserFacingSocketConfig } from "@whiskeysockets/baileys"
+import { makeEventBuffer, prepareWAMessageMedia } from "@whiskeysockets/baileys"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { setTimeout } from "node:timers/promises"
 import type { EmulatorServer } from "../../src/emulator/EmulatorServer.ts"
 import { startEmulator } from "../../src/emulator/EmulatorServer.ts"
 import { peer, phone } from "./support/device.ts"
 import { silent } from "./support/party.ts"
+import { closed, memory, never, plainOn, soon } from "./support/plain.ts"
 
 let server: EmulatorServer
 beforeEach(async () => {
@@ -20,53 +20,7 @@ beforeEach(async () => {
 })
 afterEach(() => server.stop())
 
-const memory = () => {
-  const stored = new Map<string, unknown>()
-  return {
-    creds: initAuthCreds(),
-    keys: {
-      get: <T extends keyof SignalDataTypeMap>(type: T, ids: Array<string>) => {
-        const found: { [id: string]: SignalDataTypeMap[T] } = {}
-        for (const id of ids) {
-          const value = stored.get(`${type}|${id}`)
-          if (value !== undefined) found[id] = structuredClone(value) as SignalDataTypeMap[T]
-        }
-        return found
-      },
-      set: (data: object) => {
-        for (const [type, values] of Object.entries(data)) {
-          for (const [id, value] of Object.entries(values)) stored.set(`${type}|${id}`, value ?? undefined)
-        }
-      }
-    }
-  }
-}
-
-const socket = (auth: ReturnType<typeof memory>, config: Partial<UserFacingSocketConfig> = {}) =>
-  makeWASocket({ auth, waWebSocketUrl: server.url, logger: silent, ...config } as UserFacingSocketConfig)
-
-const closed = (sock: ReturnType<typeof socket>) =>
-  new Promise<unknown>((resolve) => {
-    sock.ev.on("connection.update", ({ connection, lastDisconnect }) => {
-      if (connection === "close") resolve(lastDisconnect?.error)
-    })
-  })
-
-const online = async (config: Partial<UserFacingSocketConfig> = {}) => {
-  const auth = memory()
-  const pairing = socket(auth)
-  const over = closed(pairing)
-  pairing.ev.on("connection.update", ({ qr }) => {
-    if (qr !== undefined) void server.phone(phone).scan(qr)
-  })
-  await over
-  const sock = socket(auth, config)
-  await sock.waitForConnectionUpdate(async ({ connection }) => connection === "open")
-  return sock
-}
-
-const never = Symbol("never")
-const soon = (promise: Promise<unknown>, millis: number) => Promise.race([promise, setTimeout(millis, never)])
+const { online, socket } = plainOn(() => server)
 
 describe("plain Baileys", () => {
   it("logs in to a server whose certificates nobody trusts", async () => {

@@ -2,10 +2,21 @@ import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
 import { type Ticket, WriteGate } from "../../src/whatsapp/WriteGate.ts"
 
-const gateInto = (written: Array<string>) => new WriteGate((data, callback) => {
-  written.push(String(data))
-  callback?.()
-})
+/** A gate before a database in which `hold` hands something over that is durable when its promise is. */
+const gateInto = (written: Array<string>) => {
+  let handedOver: Promise<void> | undefined
+  const gate = new WriteGate((data, callback) => {
+    written.push(String(data))
+    callback?.()
+  }, () => handedOver)
+  return Object.assign(gate, {
+    hold: (durable: Promise<void>) => {
+      const all = Promise.all([handedOver, durable]).then(() => undefined)
+      all.catch(() => undefined)
+      handedOver = all
+    }
+  })
+}
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe("the write gate", () => {
@@ -66,6 +77,20 @@ describe("the write gate", () => {
     gate.send("of someone else")
     await turn()
     expect(unused.state).toBe("waiting")
+  })
+
+  it("does not hold a frame for what was handed over after it", async () => {
+    const written: Array<string> = []
+    const gate = gateInto(written)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate.hold(promise)
+    gate.send("a")
+    await turn()
+    gate.hold(new Promise(() => undefined))
+    gate.send("b")
+    resolve()
+    await turn()
+    expect(written).toEqual(["a"])
   })
 
   it("keeps the order whatever is held in between", async () => {

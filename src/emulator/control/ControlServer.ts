@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net"
 import { EmulatorError, type EmulatorErrorCode } from "../EmulatorError.ts"
 import type { EmulatorServer } from "../EmulatorServer.ts"
+import { GroupRefusal } from "../groups/GroupRefusal.ts"
 import { BadRequest, type Call, type Route } from "./Route.ts"
 import { routes } from "./routes.ts"
 
@@ -56,6 +57,7 @@ const match = (path: string, pattern: string): Record<string, string> | undefine
 
 const failure = (error: unknown): readonly [status: number, code: string, message: string] => {
   if (error instanceof EmulatorError) return [statuses[error.code], error.code, error.message]
+  if (error instanceof GroupRefusal) return [error.code, "refused", error.message]
   if (error instanceof BadRequest) return [400, "bad-request", error.message]
   return [500, "defect", error instanceof Error ? error.message : String(error)]
 }

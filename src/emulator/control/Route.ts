@@ -23,3 +23,24 @@ export const text = (body: Readonly<Record<string, unknown>>, name: string): str
   if (value === undefined || value === "") throw new BadRequest(`${name} is missing`)
   return value
 }
+
+export const flagIf = (body: Readonly<Record<string, unknown>>, name: string): boolean | undefined => {
+  const value = body[name]
+  if (value === undefined || typeof value === "boolean") return value
+  throw new BadRequest(`${name} must be true or false`)
+}
+
+export const numberIf = (body: Readonly<Record<string, unknown>>, name: string): number | undefined => {
+  const value = body[name]
+  if (value === undefined || typeof value === "number") return value
+  throw new BadRequest(`${name} must be a number`)
+}
+
+export const texts = (body: Readonly<Record<string, unknown>>, name: string): ReadonlyArray<string> => {
+  const value = body[name]
+  if (!Array.isArray(value)) throw new BadRequest(`${name} must be a list of strings`)
+  return value.map((each: unknown) => {
+    if (typeof each !== "string") throw new BadRequest(`${name} must be a list of strings`)
+    return each
+  })
+}

@@ -24,8 +24,9 @@ const required: Record<FaultKind, Readonly<Record<string, Check>>> = {
   "corrupt": {},
   "duplicate": {},
   "re-encrypt": {},
-  "in-group": { group: "string" },
   "app-state-blob": {},
+  "upload": { how: "string" },
+  "download": { how: "string" },
   "passkey": {}
 }
 

@@ -1,6 +1,6 @@
 import { EmulatorError } from "../EmulatorError.ts"
 import type { EmulatorServer } from "../EmulatorServer.ts"
-import { known } from "./known.ts"
+import { phoneOf } from "./phoneOf.ts"
 import { BadRequest, type Route, text, textIf } from "./Route.ts"
 
 const prepared = new WeakMap<EmulatorServer, Map<string, () => void>>()
@@ -12,11 +12,11 @@ const isType = (type: string): type is Type => TYPES.some((each) => each === typ
 
 /** Messages that come late, twice or far too large, and receipts that come out of turn. */
 export const letterRoutes: ReadonlyArray<Route> = [
-  ["POST", "/phones/:phone/letters", ({ body, params, server }) => {
-    const { deliver, id } = known(server, params.phone).prepare(text(body, "to"), text(body, "text"), textIf(body, "id"))
-    const letters = prepared.get(server) ?? new Map<string, () => void>()
+  ["POST", "/phones/:phone/letters", (call) => {
+    const { deliver, id } = phoneOf(call).prepare(text(call.body, "to"), text(call.body, "text"), textIf(call.body, "id"))
+    const letters = prepared.get(call.server) ?? new Map<string, () => void>()
     if (letters.size >= MAX_PREPARED) throw new BadRequest("too many letters wait")
-    prepared.set(server, letters.set(id, deliver))
+    prepared.set(call.server, letters.set(id, deliver))
     return { id }
   }],
   ["POST", "/phones/:phone/letters/:id/deliver", ({ params, server }) => {
@@ -25,26 +25,26 @@ export const letterRoutes: ReadonlyArray<Route> = [
     deliver()
     return {}
   }],
-  ["POST", "/phones/:phone/resend", ({ body, params, server }) => {
-    known(server, params.phone).resend(text(body, "id"))
+  ["POST", "/phones/:phone/resend", (call) => {
+    phoneOf(call).resend(text(call.body, "id"))
     return {}
   }],
-  ["POST", "/phones/:phone/long-message", async ({ body, params, server }) => {
-    const { bytes } = body
+  ["POST", "/phones/:phone/long-message", async (call) => {
+    const { bytes } = call.body
     if (typeof bytes !== "number" || bytes > MAX_TEXT) throw new BadRequest("bytes must be a number, at most 16000000")
-    return { id: await known(server, params.phone).send(text(body, "to"), "x".repeat(bytes)) }
+    return { id: await phoneOf(call).send(text(call.body, "to"), "x".repeat(bytes)) }
   }],
-  ["POST", "/phones/:phone/renew-sessions", ({ body, params, server }) => {
-    known(server, params.phone).renewSessions(text(body, "with"))
+  ["POST", "/phones/:phone/renew-sessions", (call) => {
+    phoneOf(call).renewSessions(text(call.body, "with"))
     return {}
   }],
-  ["POST", "/phones/:phone/receipt", ({ body, params, server }) => {
-    const type = text(body, "type")
+  ["POST", "/phones/:phone/receipt", (call) => {
+    const type = text(call.body, "type")
     if (!isType(type)) throw new BadRequest(`type must be one of ${TYPES.join(", ")}`)
-    known(server, params.phone).receipt(text(body, "to"), text(body, "id"), type === "delivered" ? undefined : type)
+    phoneOf(call).receipt(text(call.body, "to"), text(call.body, "id"), type === "delivered" ? undefined : type)
     return {}
   }],
-  ["GET", "/phones/:phone/status/:id", ({ params, server }) => ({
-    status: known(server, params.phone).statusOf(params.id ?? "") ?? null
+  ["GET", "/phones/:phone/status/:id", (call) => ({
+    status: phoneOf(call).statusOf(call.params.id ?? "") ?? null
   })]
 ]

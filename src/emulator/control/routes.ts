@@ -1,20 +1,29 @@
 import type { EmulatorServer } from "../EmulatorServer.ts"
-import type { Phone } from "../Phone.ts"
+import { contentOf } from "../messages/contentOf.ts"
+import { mediaOf } from "../media/mediaOf.ts"
+import type { Content, Phone } from "../Phone.ts"
+import { proto } from "../protocol/codec.ts"
 import { node } from "../protocol/node.ts"
 import type { Received } from "../Received.ts"
 import { type Breakage, breakages } from "../server/Breakage.ts"
-import { known } from "./known.ts"
-import { BadRequest, type Route, text, textIf } from "./Route.ts"
 import { deviceRoutes } from "./deviceRoutes.ts"
 import { faultOf } from "./faultOf.ts"
+import { groupRoutes } from "./groupRoutes.ts"
 import { letterRoutes } from "./letterRoutes.ts"
+import { mediaRoutes, shownMedium } from "./mediaRoutes.ts"
+import { messageRoutes } from "./messageRoutes.ts"
+import { personRoutes } from "./personRoutes.ts"
+import { phoneOf } from "./phoneOf.ts"
+import { BadRequest, flagIf, type Route, text, textIf } from "./Route.ts"
 
-const shown = (received: Received) => ({
+const shown = (received: Received, medium = mediaOf(received.message)) => ({
   id: received.id,
   chat: received.chat,
   from: received.from,
   sender: received.sender,
   text: received.text,
+  ...contentOf(received.message),
+  ...(medium ? { medium: shownMedium(medium) } : {}),
   fromMe: received.fromMe,
   at: received.at.toISOString()
 })
@@ -31,9 +40,18 @@ const describe = (phone: Phone) => ({
 const state = (server: EmulatorServer) => ({
   url: server.url,
   noiseRootKey: server.noiseRootKey,
+  mediaCa: server.mediaCa,
   accounts: server.phones.map(describe),
   connections: server.connections.map(({ id, label }) => ({ id, ...label }))
 })
+
+/** Text, or any message in the protobuf's JSON, with bytes in base64. */
+const contentIn = (body: Readonly<Record<string, unknown>>): Content => {
+  const { message } = body
+  if (message === undefined) return text(body, "text")
+  if (typeof message !== "object" || message === null) throw new BadRequest("message must be an object")
+  return proto.Message.fromObject({ ...message })
+}
 
 /** Breaks the stream of a device now, instead of waiting for an occasion. */
 const breakNow = (server: EmulatorServer, body: Readonly<Record<string, unknown>>) => {
@@ -60,49 +78,49 @@ export const routes: ReadonlyArray<Route> = [
     lastUnknown: server.unknown.slice(-20),
     failures: server.failures.slice(-20).map((error) => error.message)
   })],
+  ["GET", "/audit", ({ server }) => server.audit()],
   ["POST", "/phones", ({ body, server }) => describe(server.phone(text(body, "phone"), textIf(body, "name")))],
-  ["GET", "/phones/:phone", ({ params, server }) => describe(known(server, params.phone))],
-  ["POST", "/phones/:phone/scan", ({ body, params, server }) => known(server, params.phone).scan(text(body, "qr"))],
-  ["POST", "/phones/:phone/pairing-code", ({ body, params, server }) =>
-    known(server, params.phone).enterPairingCode(text(body, "code"))],
-  ["POST", "/phones/:phone/messages", async ({ body, params, server }) => {
+  ["GET", "/phones/:phone", (call) => describe(phoneOf(call))],
+  ["POST", "/phones/:phone/scan", (call) => phoneOf(call).scan(text(call.body, "qr"))],
+  ["POST", "/phones/:phone/pairing-code", (call) => phoneOf(call).enterPairingCode(text(call.body, "code"))],
+  ["POST", "/phones/:phone/messages", async (call) => {
+    const { body } = call
     const id = textIf(body, "id")
     const options = id === undefined ? {} : { id }
-    return { id: await known(server, params.phone).send(text(body, "to"), text(body, "text"), options) }
+    return { id: await phoneOf(call).send(text(body, "to"), contentIn(body), options) }
   }],
-  ["GET", "/phones/:phone/messages", ({ params, query, server }) => {
-    const { inbox } = known(server, params.phone)
-    const after = query.get("after")
+  ["GET", "/phones/:phone/messages", (call) => {
+    const { inbox } = phoneOf(call)
+    const after = call.query.get("after")
     const start = after === null ? 0 : inbox.findIndex((each) => each.id === after) + 1
-    return { messages: inbox.slice(start).map(shown) }
+    return { messages: inbox.slice(start).map((each) => shown(each)) }
   }],
-  ["POST", "/phones/:phone/read", ({ body, params, server }) => {
-    const id = textIf(body, "id")
-    known(server, params.phone).read(...(id === undefined ? [] : [id]))
+  ["POST", "/phones/:phone/read", (call) => {
+    const id = textIf(call.body, "id")
+    phoneOf(call).read(...(id === undefined ? [] : [id]))
     return {}
   }],
-  ["POST", "/phones/:phone/auto-reply", ({ body, params, server }) => {
-    const phone = known(server, params.phone)
-    const reply = textIf(body, "text")
-    if (body.echo === true) phone.autoReply((received) => received.text)
+  ["POST", "/phones/:phone/auto-reply", (call) => {
+    const phone = phoneOf(call)
+    const reply = textIf(call.body, "text")
+    if (call.body.echo === true) phone.autoReply((received) => received.text)
     else phone.autoReply(reply === undefined ? undefined : () => reply)
     return {}
   }],
-  ["POST", "/phones/:phone/receipts", ({ body, params, server }) => {
-    const phone = known(server, params.phone)
-    const { delivered, read } = body
-    phone.receipts = {
-      ...(typeof delivered === "boolean" ? { delivered } : {}),
-      ...(typeof read === "boolean" ? { read } : {})
+  ["POST", "/phones/:phone/receipts", (call) => {
+    const phone = phoneOf(call)
+    for (const name of ["delivered", "read", "sender"] as const) {
+      const given = flagIf(call.body, name)
+      if (given !== undefined) phone.receipts = { [name]: given }
     }
     return phone.receipts
   }],
-  ["POST", "/phones/:phone/devices", ({ params, server }) => {
-    const { number } = known(server, params.phone).addDevice()
+  ["POST", "/phones/:phone/devices", (call) => {
+    const { number } = phoneOf(call).addDevice()
     return { number }
   }],
-  ["DELETE", "/phones/:phone/devices/:number", ({ params, server }) => {
-    known(server, params.phone).unlink(Number(params.number))
+  ["DELETE", "/phones/:phone/devices/:number", (call) => {
+    phoneOf(call).unlink(Number(call.params.number))
     return {}
   }],
   ["GET", "/faults", ({ server }) => ({ faults: server.faults.active })],
@@ -116,6 +134,10 @@ export const routes: ReadonlyArray<Route> = [
     server.faults.clear()
     return {}
   }],
+  ...groupRoutes,
+  ...mediaRoutes,
+  ...messageRoutes,
+  ...personRoutes,
   ...letterRoutes,
   ...deviceRoutes
 ]

@@ -1,6 +1,6 @@
 // The only place that borrows from Baileys: the protobufs, the binary node codec and its tables, jids.
 // Everything else of the server side (Noise, Signal, ADV, XEdDSA) is written here, independently of it.
-import { inflateSync } from "node:zlib"
+import { deflateSync, inflateSync } from "node:zlib"
 import {
   type BinaryNode,
   decodeDecompressedBinaryNode,
@@ -16,6 +16,9 @@ export type Node = BinaryNode
 const COMPRESSED = 2
 
 export const encodeNode = (node: Node): Buffer => encodeBinaryNode(node)
+
+export const encodeCompressed = (node: Node): Buffer =>
+  Buffer.concat([Buffer.from([COMPRESSED]), deflateSync(encodeNode(node).subarray(1))])
 
 /** Synchronous, so that stanzas are handled in the order of the wire. */
 export const decodeNode = (bytes: Buffer): Node => {

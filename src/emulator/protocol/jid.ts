@@ -26,6 +26,10 @@ export const pnJid = (phone: string, device = 0): string => jid(phone, SERVER, d
 
 export const lidJid = (lid: string, device = 0): string => jid(lid, "lid", device)
 
+export const GROUP_SERVER = "g.us"
+
+export const isGroup = (text: string): boolean => text.endsWith(`@${GROUP_SERVER}`)
+
 export const isLid = (text: string): boolean => text.endsWith("@lid")
 
 /** The jid without its device. */

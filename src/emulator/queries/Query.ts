@@ -18,7 +18,7 @@ export interface Answer {
 }
 
 /** Answers the queries of one namespace. `undefined` says that it does not know this one. */
-export type Query = (question: Question) => Answer | undefined
+export type Query = (question: Question) => Answer | Promise<Answer> | undefined
 
 export const done: Answer = {}
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
-import { bytesOf, child, children, node, textOf } from "../protocol/node.ts"
-import { done, notFound, type Query } from "./Query.ts"
+import { businessNode } from "../profile/BusinessProfile.ts"
+import { child, children, node, textOf } from "../protocol/node.ts"
+import { done, type Query } from "./Query.ts"
 
 const PRIVACY = ["readreceipts", "profile", "status", "online", "last", "groupadd", "calladd", "messages"]
 
@@ -38,33 +39,13 @@ export const about: Query = ({ companion, iq }) => {
   return done
 }
 
-export const picture: Query = ({ iq }) => {
-  if (iq.attrs.type === "get") return notFound
-  const image = bytesOf(child(iq, "picture"))
-  return { content: image ? [node("picture", { id: String(image.length) })] : [] }
-}
-
-export const business: Query = ({ iq }) => {
+export const business: Query = ({ directory, iq }) => {
   const asked = child(iq, "business_profile")
   if (!asked) return undefined
-  const profiles = children(asked, "profile").map((each) => node("profile", each.attrs))
+  const profiles = children(asked, "profile").map(({ attrs: { jid } }) => businessNode(jid, directory.byJid(jid)))
   return { content: [node("business_profile", {}, profiles)] }
 }
 
 export const bots: Query = ({ iq }) => child(iq, "bot") ? { content: [node("bot", { v: "2" }, [])] } : undefined
-
-/** There is no media server: what asks for one is sent to a name that never resolves, not to WhatsApp. */
-export const media: Query = ({ iq }) =>
-  child(iq, "media_conn")
-    ? {
-      content: [
-        node("media_conn", { auth: "emulated", ttl: "300", auth_ttl: "300", max_buckets: "12" }, [
-          node("host", { hostname: "media.emulator.invalid", maxContentLengthBytes: "104857600" })
-        ])
-      ]
-    }
-    : undefined
-
-export const groups: Query = ({ iq }) => child(iq, "participating") ? { content: [node("groups", {}, [])] } : notFound
 
 export const accepted: Query = () => done

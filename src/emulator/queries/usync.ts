@@ -19,7 +19,10 @@ const protocols: Record<string, (account: Account, asked: Node | undefined, jid:
   contact: (_account, asked) => node("contact", { type: "in" }, textOf(asked)),
   // Asked by LID there is nothing to map.
   lid: (account, _asked, jid) => jid.endsWith("@lid") ? undefined : node("lid", { val: account.lidJid() }),
-  status: (account) => node("status", { t: String(account.createdAt) }, Buffer.from(account.about)),
+  status: (account) =>
+    account.privacy.get("status") === "none"
+      ? node("status", { code: "401", type: "fail" })
+      : node("status", { t: String(account.createdAt) }, Buffer.from(account.about)),
   disappearing_mode: (account) => node("disappearing_mode", { duration: "0", t: String(account.createdAt) }),
   business: () => undefined,
   picture: () => undefined

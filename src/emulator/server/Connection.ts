@@ -3,7 +3,7 @@ import type { WebSocket } from "ws"
 import type { Stream } from "../Companion.ts"
 import type { Hub } from "../Hub.ts"
 import type { Certificates } from "../protocol/certificates.ts"
-import { decodeNode, encodeNode, type Node } from "../protocol/codec.ts"
+import { decodeNode, encodeCompressed, encodeNode, type Node } from "../protocol/codec.ts"
 import { frame, FrameReader } from "../protocol/frames.ts"
 import { node } from "../protocol/node.ts"
 import { NoiseResponder, type NoiseTransport } from "../protocol/noise.ts"
@@ -29,6 +29,7 @@ export class Connection implements Stream {
   #noise: NoiseResponder | undefined
   #greeted = false
   #corked = false
+  readonly #batch: Array<Buffer> = []
   #transport: NoiseTransport | undefined
   #handler: StanzaHandler | undefined
   /** Set by a black hole: whatever comes is read and forgotten. */
@@ -56,14 +57,18 @@ export class Connection implements Stream {
 
   send(stanza: Node): void {
     if (!this.open || this.deaf) return
-    this.sendPlain(encodeNode(stanza))
+    const { compressed, rewrite } = this.#hub.settings.dialect
+    const encode = compressed ? encodeCompressed : encodeNode
+    for (const each of rewrite?.(stanza) ?? [stanza]) this.sendPlain(encode(each))
   }
 
   /** Any plaintext as an encrypted frame. */
   sendPlain(plaintext: Uint8Array): void {
     if (!this.#transport || !this.open) return
     this.#gather()
-    this.#socket.send(frame(this.#transport.encrypt(plaintext)))
+    const framed = frame(this.#transport.encrypt(plaintext))
+    if (this.#hub.settings.dialect.batched) this.#batch.push(framed)
+    else this.#socket.send(framed)
   }
 
   /** Bytes as they are. */
@@ -80,6 +85,7 @@ export class Connection implements Stream {
   /** The orderly end of a stream. */
   end(): void {
     this.send(node("xmlstreamend"))
+    this.#flush()
     this.#socket.close(1000)
   }
 
@@ -103,9 +109,14 @@ export class Connection implements Stream {
     this.#corked = true
     this.#tcp.cork()
     process.nextTick(() => {
+      this.#flush()
       this.#corked = false
       this.#tcp.uncork()
     })
+  }
+
+  #flush(): void {
+    if (this.#batch.length > 0) this.#socket.send(Buffer.concat(this.#batch.splice(0)))
   }
 
   #receive(data: Buffer): void {
@@ -139,7 +150,8 @@ export class Connection implements Stream {
     }
     if (faults.take("handshake-garbage")) return this.sendRaw(frame(Buffer.alloc(64, 0xa5)))
     const kind = faults.take("certificate")?.chain ?? "genuine"
-    const hello = this.#noise?.hello(body, this.#certificates.chain(kind))
+    const chain = this.#hub.settings.dialect.chain ?? this.#certificates.chain(kind)
+    const hello = this.#noise?.hello(body, chain)
     if (hello) this.sendRaw(frame(hello))
   }
 

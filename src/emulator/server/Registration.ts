@@ -160,7 +160,7 @@ export class Registration implements StanzaHandler {
     const { account, number } = companion
     account.devices.set(number, companion)
     this.#hub.stats.add("pairings")
-    this.connection.streamError({ code: "515" })
+    if (!this.#hub.settings.dialect.lingers) this.connection.streamError({ code: "515" })
     this.#hub.events.emit("paired", { phone: account.phone, device: number, jid: companion.jid })
     linking.resolve(companion)
   }

@@ -47,11 +47,7 @@ export class Session implements StanzaHandler {
       case "presence":
         return this.#presence(stanza)
       case "chatstate":
-        return this.#hub.events.emit("chatstate", {
-          ...this.#of,
-          to: stanza.attrs.to ?? "",
-          state: children(stanza)[0]?.tag ?? ""
-        })
+        return this.#chatstate(stanza)
       case "call":
         return this.#call(stanza)
       case "ib":
@@ -88,10 +84,17 @@ export class Session implements StanzaHandler {
   #presence(stanza: Node): void {
     const { type = "available", name, to } = stanza.attrs
     if (name) this.#companion.account.name = name
-    if (type === "subscribe" && to) {
-      this.#connection.send(node("presence", { from: to, type: "unavailable", last: "deny" }))
-    }
+    const { presences } = this.#exchange
+    if (type === "subscribe" && to) presences.watch(this.#companion, to)
+    if (type === "available" || type === "unavailable") presences.show(this.#companion.account, { type })
     this.#hub.events.emit("presence", { ...this.#of, type })
+  }
+
+  #chatstate(stanza: Node): void {
+    const { to = "" } = stanza.attrs
+    const content = children(stanza)
+    this.#exchange.presences.type(this.#companion.account, to, content, { like: to })
+    this.#hub.events.emit("chatstate", { ...this.#of, to, state: content[0]?.tag ?? "" })
   }
 
   #call(stanza: Node): void {

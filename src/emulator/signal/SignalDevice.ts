@@ -12,6 +12,7 @@ import {
 } from "../protocol/keys.ts"
 import type { PreKeyBundle, SignedPreKey } from "./PreKeyBundle.ts"
 import { Ratchet } from "./Ratchet.ts"
+import { SenderKeys } from "./SenderKeys.ts"
 import { SignalError } from "./SignalError.ts"
 import { decodePreKey, encodePreKey, type PreKeyMessage } from "./wire.ts"
 
@@ -40,6 +41,7 @@ const master = (secrets: ReadonlyArray<Buffer>): Buffer =>
 /** The Signal half of an emulated device: identity, pre-keys and sessions. Keys are made when first asked for. */
 export class SignalDevice {
   readonly registrationId = randomInt(1, 16_381)
+  readonly senderKeys = new SenderKeys()
   #identity: SigningKeys | undefined
   #signed: { readonly keys: KeyPair; readonly signature: Buffer } | undefined
   #nextPreKeyId = randomInt(1, 1000)

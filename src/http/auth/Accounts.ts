@@ -1,8 +1,10 @@
 import { Config, Context, Effect, Layer, Option, type Redacted, Schema } from "effect"
 import { HttpApiSchema } from "@effect/platform"
+import type { Actor } from "../../domain/Audit.ts"
 import { InvalidCredentials, type TooManyAttempts, Unauthorized } from "../../domain/Access.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { Role, User, UserExists, UserId, UserNotFound } from "../../domain/User.ts"
+import { AuditLog } from "../../sql/AuditLog.ts"
 import { LoginThrottle, type ThrottleRule } from "../../sql/LoginThrottle.ts"
 import { Users } from "../../sql/Users.ts"
 import { ActiveUsers } from "./ActiveUsers.ts"
@@ -46,7 +48,8 @@ export interface ProfileChanges {
 
 /** Users with their passwords. */
 export class Accounts extends Context.Tag("whatsapp-service/Accounts")<Accounts, {
-  readonly createUser: (account: NewAccount & { readonly role: Role }) => Effect.Effect<User, UserExists | StorageUnavailable>
+  /** Without an `actor` it is the command line that makes the user. */
+  readonly createUser: (account: NewAccount & { readonly role: Role }, actor?: Actor) => Effect.Effect<User, UserExists | StorageUnavailable>
   /** Somebody from outside makes himself a user, unless REGISTRATION is closed. */
   readonly register: (account: NewAccount) => Effect.Effect<User, RegistrationClosed | UserExists | StorageUnavailable>
   /** `address` is where the attempt comes from; attempts are throttled by account and by address. */
@@ -66,11 +69,12 @@ export class Accounts extends Context.Tag("whatsapp-service/Accounts")<Accounts,
       const passwords = yield* Passwords
       const throttle = yield* LoginThrottle
       const activeUsers = yield* ActiveUsers
+      const audit = yield* AuditLog
       const registration = yield* Config.literal("open", "closed")("REGISTRATION").pipe(Config.withDefault("open" as const))
 
-      const createUser = Effect.fn("Accounts.createUser")(function*(account: NewAccount & { readonly role: Role }) {
+      const create = Effect.fnUntraced(function*(account: NewAccount & { readonly role: Role }) {
         const passwordHash = yield* passwords.hash(account.password)
-        return yield* users.create({
+        return users.create({
           username: account.username,
           email: account.email,
           fullName: account.fullName ?? null,
@@ -79,9 +83,24 @@ export class Accounts extends Context.Tag("whatsapp-service/Accounts")<Accounts,
         })
       })
 
+      const createUser = Effect.fn("Accounts.createUser")(
+        function*(account: NewAccount & { readonly role: Role }, actor?: Actor) {
+          return yield* audit.with(yield* create(account), (user) => ({
+            actor: actor ?? null,
+            action: "user.create",
+            target: targetOf(user.id),
+            details: { role: user.role }
+          }))
+        }
+      )
+
       const register = Effect.fn("Accounts.register")(function*(account: NewAccount) {
         if (registration === "closed") return yield* new RegistrationClosed()
-        return yield* createUser({ ...account, role: "user" })
+        return yield* audit.with(yield* create({ ...account, role: "user" }), (user) => ({
+          actor: actorOf(user),
+          action: "user.register",
+          target: targetOf(user.id)
+        }))
       })
 
       const login = Effect.fn("Accounts.login")(function*(name: string, password: Redacted.Redacted, address: string) {
@@ -94,15 +113,30 @@ export class Accounts extends Context.Tag("whatsapp-service/Accounts")<Accounts,
         yield* throttle.attempt([accountRule(account), addressRule(address)])
         const hash = Option.getOrUndefined(found)?.passwordHash
         const { matches, outdated } = yield* passwords.check(password, hash)
-        if (!matches || Option.isNone(found)) return yield* new InvalidCredentials()
+        if (!matches || Option.isNone(found)) {
+          yield* audit.record({
+            actor: null,
+            action: "login",
+            result: "failure",
+            // what was typed for a name may have been a password
+            ...(Option.isSome(found) && { target: targetOf(found.value.user.id) }),
+            details: { reason: Option.isSome(found) ? "wrong password" : "unknown user" }
+          })
+          return yield* new InvalidCredentials()
+        }
         const { user } = found.value
         yield* throttle.succeeded(account, [addressRule(address).key])
-        if (!user.isActive) return yield* new Unauthorized({ reason: "inactive" })
+        if (!user.isActive) {
+          yield* audit.record({
+            actor: actorOf(user), action: "login", result: "failure", target: targetOf(user.id), details: { reason: "inactive" }
+          })
+          return yield* new Unauthorized({ reason: "inactive" })
+        }
         if (outdated) {
           const passwordHash = yield* passwords.hash(password)
           yield* users.update(user.id, { passwordHash }).pipe(Effect.catchTags({ UserExists: Effect.die, UserNotFound: Effect.die }))
         }
-        yield* users.loggedIn(user.id)
+        yield* audit.with(users.loggedIn(user.id), () => ({ actor: actorOf(user), action: "login", target: targetOf(user.id) }))
         return user
       })
 
@@ -111,16 +145,29 @@ export class Accounts extends Context.Tag("whatsapp-service/Accounts")<Accounts,
         const account = `user:${userId}`
         yield* throttle.attempt([accountRule(account), addressRule(address)])
         const { matches } = yield* passwords.check(current, yield* users.passwordHash(userId))
-        if (!matches) return yield* new CurrentPasswordWrong()
+        if (!matches) {
+          yield* audit.record({
+            actor: actorOf(yield* users.get(userId)),
+            action: "profile.update",
+            result: "failure",
+            target: targetOf(userId),
+            details: { reason: "wrong password" }
+          })
+          return yield* new CurrentPasswordWrong()
+        }
         yield* throttle.succeeded(account, [addressRule(address).key])
       })
 
       const changeProfile = Effect.fn("Accounts.changeProfile")(
         function*(userId: UserId, { currentPassword, password, ...changes }: ProfileChanges, address: string) {
-          if (password === undefined) return yield* users.update(userId, changes)
-          yield* confirm(userId, currentPassword, address)
-          const passwordHash = yield* passwords.hash(password)
-          return yield* users.update(userId, { ...changes, passwordHash })
+          if (password !== undefined) yield* confirm(userId, currentPassword, address)
+          const passwordHash = password === undefined ? undefined : yield* passwords.hash(password)
+          return yield* audit.with(users.update(userId, { ...changes, passwordHash }), (user) => ({
+            actor: actorOf(user),
+            action: "profile.update",
+            target: targetOf(userId),
+            details: { fields: changedFields({ ...changes, password }) }
+          }))
         },
         (effect, userId) => Effect.tap(effect, () => activeUsers.refresh(userId))
       )
@@ -132,3 +179,10 @@ export class Accounts extends Context.Tag("whatsapp-service/Accounts")<Accounts,
 
 const accountRule = (key: string): ThrottleRule => ({ key, free: 5, cap: 300 })
 const addressRule = (address: string): ThrottleRule => ({ key: `address:${address}`, free: 20, cap: 900 })
+
+const actorOf = ({ id, username }: User): Actor => ({ userId: id, username })
+const targetOf = (userId: UserId) => ({ type: "user" as const, id: String(userId) })
+
+/** The names of what was given. */
+export const changedFields = (changes: object): ReadonlyArray<string> =>
+  Object.entries(changes).filter(([, value]) => value !== undefined).map(([name]) => name)

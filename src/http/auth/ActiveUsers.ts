@@ -4,14 +4,16 @@ import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { User, UserId } from "../../domain/User.ts"
 import { RefreshTokens } from "../../sql/RefreshTokens.ts"
 import { Users } from "../../sql/Users.ts"
-import type { Claims } from "./Tokens.ts"
 
-/** The users behind valid tokens, re-read every few seconds: a role taken away, a deactivation or the end of a login counts that soon. */
+/**
+ * The users behind valid credentials, re-read every few seconds: a role taken away, a deactivation or the end of a login
+ * counts that soon on other nodes, and at once on the one where it happened.
+ */
 export class ActiveUsers extends Context.Tag("whatsapp-service/ActiveUsers")<ActiveUsers, {
   readonly get: (userId: UserId) => Effect.Effect<User, Unauthorized | StorageUnavailable>
-  /** The same, if the login that the token descends from has not been ended. */
-  readonly behind: (claims: Pick<Claims, "userId" | "familyId">) => Effect.Effect<User, Unauthorized | StorageUnavailable>
-  /** Forgets what is known of a user who has just changed. */
+  /** Whether the login has not been ended. */
+  readonly isLoggedIn: (familyId: string) => Effect.Effect<boolean, StorageUnavailable>
+  /** Forgets what is known of a user who has just changed, and of all logins. */
   readonly refresh: (userId: UserId) => Effect.Effect<void>
 }>() {
   static readonly layer = Layer.effect(
@@ -26,16 +28,14 @@ export class ActiveUsers extends Context.Tag("whatsapp-service/ActiveUsers")<Act
       const cache = yield* Cache.makeWith({ ...brief, lookup: users.get })
       const ended = yield* Cache.makeWith({ ...brief, lookup: refreshTokens.isRevoked })
 
-      const get = (userId: UserId) =>
-        cache.get(userId).pipe(
-          Effect.catchTag("UserNotFound", () => new Unauthorized({ reason: "invalid" })),
-          Effect.filterOrFail((user) => user.isActive, () => new Unauthorized({ reason: "inactive" }))
-        )
       return ActiveUsers.of({
-        get,
-        behind: ({ familyId, userId }) =>
-          Effect.flatMap(ended.get(familyId), (isEnded) => isEnded ? new Unauthorized({ reason: "invalid" }) : get(userId)),
-        refresh: (userId) => cache.invalidate(userId)
+        get: (userId) =>
+          cache.get(userId).pipe(
+            Effect.catchTag("UserNotFound", () => new Unauthorized({ reason: "invalid" })),
+            Effect.filterOrFail((user) => user.isActive, () => new Unauthorized({ reason: "inactive" }))
+          ),
+        isLoggedIn: (familyId) => Effect.map(ended.get(familyId), (isEnded) => !isEnded),
+        refresh: (userId) => Effect.zipRight(cache.invalidate(userId), ended.invalidateAll)
       })
     })
   )

@@ -1,28 +1,61 @@
-import { HttpApiError, HttpRouter } from "@effect/platform"
+import { HttpApiError, HttpRouter, HttpServerRequest } from "@effect/platform"
 import { Effect, Layer, Schema } from "effect"
-import { Forbidden, type Principal } from "../../domain/Access.ts"
+import { Forbidden, type Principal, Unauthorized } from "../../domain/Access.ts"
+import { InsufficientScope } from "../../domain/ApiKey.ts"
 import type { Device } from "../../domain/Device.ts"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { Devices } from "../../sql/Devices.ts"
-import { Authorized, AuthorizedByQuery, AuthorizedForDevice, type CallerIdentity } from "../contract/Authorization.ts"
-import { access } from "./Access.ts"
-import { ActiveUsers } from "./ActiveUsers.ts"
+import {
+  Authorized, AuthorizedByQuery, AuthorizedForDevice, AuthorizedForFirstDevice, type CallerIdentity
+} from "../contract/Authorization.ts"
+import { ClientAddress } from "../edge/ClientAddress.ts"
+import { access, type AccessRule } from "./Access.ts"
 import { Authentication } from "./Authentication.ts"
+import { apiKeyOf } from "./Credential.ts"
+import { CredentialUsers } from "./CredentialUsers.ts"
+import { FirstDevices } from "./FirstDevices.ts"
+import { KeyRing } from "./KeyRing.ts"
 
-/** A user may use his own devices, an administrator all. */
+/** A user may use his own devices, an administrator all; a key that is bound to devices these alone. */
 export const mayUse = (principal: Principal, device: Device): Effect.Effect<void, Forbidden> =>
-  principal.role === "admin" || device.userId === principal.userId ? Effect.void : new Forbidden()
+  (principal.role === "admin" || device.userId === principal.userId) &&
+    (principal.devices === null || principal.devices.includes(device.deviceId))
+    ? Effect.void
+    : new Forbidden()
 
-/** The caller, if he has the role that the endpoint asks for. */
+const administratorsInPerson: AccessRule = { who: "admin", scope: null }
+
+/** The caller, if {@link access} lets him. */
 const caller = Effect.gen(function*() {
-  const users = yield* ActiveUsers
+  const users = yield* CredentialUsers
+  const keyRing = yield* KeyRing
+  const clients = yield* ClientAddress
+
   return Effect.gen(function*() {
-    const claims = yield* yield* Authentication
-    const user = yield* users.behind(claims)
+    const authentication = yield* Authentication
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const credential = yield* Effect.catchTag(
+      authentication,
+      "WrongApiKey",
+      (wrong) => keyRing.refuse(wrong, clients.of(request))
+    )
+    const user = yield* users.behind(credential)
     const { route } = yield* HttpRouter.RouteContext
-    const needed = access[`${route.method} ${route.path}`] ?? "admin"
-    if (needed === "admin" && !user.isAdmin) return yield* new Forbidden()
-    return { userId: user.id, username: user.username, role: user.role, claims } satisfies CallerIdentity
+    const rule = access[`${route.method} ${route.path}`] ?? administratorsInPerson
+    if (rule.who === "admin" && !user.isAdmin) return yield* new Forbidden()
+    if (credential._tag === "Key" && (rule.scope === null || !credential.key.scopes.includes(rule.scope))) {
+      return yield* new InsufficientScope({ needed: rule.scope })
+    }
+    // what does not name a device in its path spans all of them, unless it says that it does not
+    if (credential.devices !== null && rule.keepsToDevices !== true && !route.path.includes("/:deviceId")) return yield* new Forbidden()
+    return {
+      userId: user.id,
+      username: user.username,
+      role: user.role,
+      devices: credential.devices,
+      apiKey: apiKeyOf(credential),
+      credential
+    } satisfies CallerIdentity
   })
 })
 
@@ -41,9 +74,28 @@ const callerDevice = Effect.gen(function*() {
   })
 })
 
-// the tokens have been read and checked by Authentication; which of the schemes carried them does not matter here
+const callerFirstDevice = Effect.gen(function*() {
+  const firstDevices = yield* FirstDevices
+  const findCaller = yield* caller
+  return Effect.gen(function*() {
+    const asking = yield* findCaller
+    const device = yield* firstDevices.of(asking)
+    return { caller: asking, device }
+  })
+})
+
+/** What the request shows has been read by Authentication: the last scheme that is tried answers for all of them. */
+const skip = () => new Unauthorized({ reason: "missing" })
+
 export const layer = Layer.mergeAll(
-  Layer.effect(Authorized, Effect.map(caller, (check) => Authorized.of({ bearer: () => check }))),
-  Layer.effect(AuthorizedByQuery, Effect.map(caller, (check) => AuthorizedByQuery.of({ bearer: () => check, token: () => check }))),
-  Layer.effect(AuthorizedForDevice, Effect.map(callerDevice, (check) => AuthorizedForDevice.of({ bearer: () => check })))
+  Layer.effect(Authorized, Effect.map(caller, (check) => Authorized.of({ bearer: skip, apiKey: () => check }))),
+  Layer.effect(
+    AuthorizedByQuery,
+    Effect.map(caller, (check) => AuthorizedByQuery.of({ bearer: skip, apiKey: skip, token: skip, ticket: () => check }))
+  ),
+  Layer.effect(AuthorizedForDevice, Effect.map(callerDevice, (check) => AuthorizedForDevice.of({ bearer: skip, apiKey: () => check }))),
+  Layer.effect(
+    AuthorizedForFirstDevice,
+    Effect.map(callerFirstDevice, (check) => AuthorizedForFirstDevice.of({ bearer: skip, apiKey: () => check }))
+  )
 )

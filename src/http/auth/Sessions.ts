@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto"
 import { Unauthorized } from "../../domain/Access.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { User, UserId } from "../../domain/User.ts"
+import { AuditLog } from "../../sql/AuditLog.ts"
 import { RefreshTokens } from "../../sql/RefreshTokens.ts"
 import { ActiveUsers } from "./ActiveUsers.ts"
 import { tokenHash, Tokens } from "./Tokens.ts"
@@ -18,7 +19,8 @@ export class Sessions extends Context.Tag("whatsapp-service/Sessions")<Sessions,
   readonly open: (userId: UserId) => Effect.Effect<Session, StorageUnavailable>
   /** The refresh token is used up; showing it again ends the whole family. */
   readonly refresh: (refreshToken: string) => Effect.Effect<Session & { readonly user: User }, Unauthorized | StorageUnavailable>
-  readonly endOthers: (userId: UserId, exceptFamily: string) => Effect.Effect<void, StorageUnavailable>
+  /** Ends all of a user's logins, or all but one. */
+  readonly end: (userId: UserId, exceptFamily?: string) => Effect.Effect<void, StorageUnavailable>
 }>() {
   static readonly layer = Layer.effect(
     Sessions,
@@ -26,6 +28,7 @@ export class Sessions extends Context.Tag("whatsapp-service/Sessions")<Sessions,
       const tokens = yield* Tokens
       const refreshTokens = yield* RefreshTokens
       const activeUsers = yield* ActiveUsers
+      const audit = yield* AuditLog
 
       const open = Effect.fn("Sessions.open")(function*(userId: UserId) {
         const familyId = randomUUID()
@@ -47,13 +50,24 @@ export class Sessions extends Context.Tag("whatsapp-service/Sessions")<Sessions,
           yield* Effect.logWarning("A refresh token was used twice; its login has been ended").pipe(
             Effect.annotateLogs({ userId, familyId })
           )
+          yield* audit.record({
+            actor: null,
+            action: "token.reuse",
+            result: "failure",
+            target: { type: "user", id: String(userId) }
+          })
+          yield* activeUsers.refresh(userId)
         }
         if (redemption._tag !== "Rotated") return yield* new Unauthorized({ reason: "invalid" })
         const access = yield* tokens.signAccess(userId, familyId)
         return { ...access, refreshToken: next.token, user }
       })
 
-      return Sessions.of({ open, refresh, endOthers: (userId, family) => refreshTokens.revoke(userId, family) })
+      return Sessions.of({
+        open,
+        refresh,
+        end: (userId, exceptFamily) => Effect.zipRight(refreshTokens.revoke(userId, exceptFamily), activeUsers.refresh(userId))
+      })
     })
   )
 }

@@ -8,7 +8,7 @@ import {
   currentPasswordWrong, invalidCredentials, registrationClosed, tooManyAttempts, unauthorized, userExists, userNotFound
 } from "./Failures.ts"
 
-const FullName = Schema.String.pipe(Schema.maxLength(255))
+export const FullName = Schema.String.pipe(Schema.maxLength(255))
 const Tokens = {
   token: Schema.String,
   refreshToken: Schema.String,

@@ -7,7 +7,7 @@ import { ConnectedView, DeviceStateView, DeviceView } from "../DeviceView.ts"
 import * as Envelope from "../Envelope.ts"
 import { Authorized, AuthorizedForDevice } from "./Authorization.ts"
 import { closed, withAliases } from "./Body.ts"
-import { deviceBusy, deviceExists, deviceNotFound, forbidden, userNotFound } from "./Failures.ts"
+import { deviceBusy, deviceElsewhere, deviceExists, deviceNotFound, forbidden, userNotFound } from "./Failures.ts"
 import { limitOf, RowId } from "./Paging.ts"
 
 const DeviceName = Schema.String.pipe(
@@ -92,6 +92,7 @@ export const DeviceApi = HttpApiGroup.make("device")
     HttpApiEndpoint.post("connect", "/devices/:deviceId/connect")
       .addSuccess(Envelope.success(ConnectedView))
       .addError(deviceBusy)
+      .addError(deviceElsewhere)
       .annotateContext(OpenApi.annotations({
         summary: "Connect a device",
         description: "Answers as soon as there is a QR code to scan, or the device is connected, or it is known why not."
@@ -102,6 +103,7 @@ export const DeviceApi = HttpApiGroup.make("device")
     HttpApiEndpoint.del("disconnect", "/devices/:deviceId/disconnect")
       .addSuccess(Envelope.success(DeviceStateView))
       .addError(deviceBusy)
+      .addError(deviceElsewhere)
       .annotateContext(OpenApi.annotations({ summary: "Disconnect a device", description: "The pairing stays." }))
       .setPath(DevicePath)
   )
@@ -109,6 +111,7 @@ export const DeviceApi = HttpApiGroup.make("device")
     HttpApiEndpoint.del("remove", "/devices/:deviceId")
       .addSuccess(Envelope.success(Schema.Struct({ deviceId: DeviceId, message: Schema.String })))
       .addError(deviceBusy)
+      .addError(deviceElsewhere)
       .annotateContext(OpenApi.annotations({ summary: "Delete a device", description: "Its messages stay with their user." }))
       .setPath(DevicePath)
   )
@@ -116,6 +119,7 @@ export const DeviceApi = HttpApiGroup.make("device")
     HttpApiEndpoint.post("cancelAndWipe", "/devices/:deviceId/cancel-and-wipe")
       .addSuccess(Envelope.success(DeviceStateView))
       .addError(deviceBusy)
+      .addError(deviceElsewhere)
       .annotateContext(OpenApi.annotations({
         summary: "End a pairing and forget its credentials",
         description: "Also a pairing in progress. The device and its history stay; it can be paired anew."
@@ -126,6 +130,7 @@ export const DeviceApi = HttpApiGroup.make("device")
     HttpApiEndpoint.del("removeSession", "/devices/:deviceId/session")
       .addSuccess(Envelope.success(DeviceStateView))
       .addError(deviceBusy)
+      .addError(deviceElsewhere)
       .annotateContext(OpenApi.annotations({ summary: "End a pairing and forget its credentials (another name)" }))
       .setPath(DevicePath)
   )

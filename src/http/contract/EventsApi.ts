@@ -3,7 +3,8 @@ import { Schema } from "effect"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { EventType } from "../../domain/ServiceEvent.ts"
 import * as Envelope from "../Envelope.ts"
-import { AuthorizedByQuery } from "./Authorization.ts"
+import { Authorized, AuthorizedByQuery } from "./Authorization.ts"
+import { closed } from "./Body.ts"
 import { deviceNotFound, forbidden } from "./Failures.ts"
 import { RowId } from "./Paging.ts"
 
@@ -51,7 +52,23 @@ export const EventsApi = HttpApiGroup.make("events")
           "events of his devices, an administrator all; `deviceId` and `types` (comma-separated) narrow it down. After an " +
           "interruption the stream goes on after the id in `Last-Event-ID` (or `lastEventId`); if events since then are no " +
           "longer kept, one of the type `reset` says so. The last event of a stream that the server ends has the type `closed`, " +
-          "with a `reason` and the `lastEventId` to go on from. The token may be given as `token` in the query."
+          "with a `reason` and the `lastEventId` to go on from. The token may be given as `token` in the query, or better a " +
+          "`ticket`, which is worth nothing to whoever reads it in a log."
+      }))
+  )
+  .add(
+    HttpApiEndpoint.post("ticket", "/api/events/ticket")
+      .setPayload(Schema.NullOr(closed({
+        deviceIds: Schema.optional(Schema.NonEmptyArray(DeviceId).pipe(Schema.maxItems(100)))
+      })))
+      .addSuccess(Envelope.success(Schema.Struct({ ticket: Schema.String, expiresAt: Schema.DateTimeUtc }), { status: 201 }))
+      .addError(deviceNotFound)
+      .addError(forbidden)
+      .middleware(Authorized)
+      .annotateContext(OpenApi.annotations({
+        summary: "A ticket for one event stream",
+        description: "For browsers' EventSource: `GET /api/events?ticket=…` within 60 seconds, once. The stream shows what the " +
+          "caller may see, or only `deviceIds`, and ends when his token does. A body is not needed."
       }))
   )
   .annotateContext(OpenApi.annotations({ title: "Events" }))

@@ -1,10 +1,12 @@
 import { Schema } from "effect"
 import { PairingFailed } from "../../actors/DeviceActors.ts"
 import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "../../domain/Access.ts"
-import { DeviceAlreadyPaired, DeviceBusy, DeviceExists, DeviceNotFound, NotPairing } from "../../domain/Device.ts"
+import { ApiKeyNotFound, InsufficientScope, TooManyApiKeys } from "../../domain/ApiKey.ts"
+import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
+import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
 import { IdempotencyConflict } from "../../domain/Message.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
-import { UserExists, UserNotFound } from "../../domain/User.ts"
+import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
 import { InternalError, InvalidJson, PayloadTooLarge, RateLimited, UnsupportedMediaType } from "../edge/RequestErrors.ts"
 import * as Envelope from "../Envelope.ts"
@@ -12,16 +14,26 @@ import * as Envelope from "../Envelope.ts"
 /** Every error that an endpoint may declare, in its public shape. */
 export const unauthorized = Envelope.failure(Unauthorized)
 export const forbidden = Envelope.failure(Forbidden)
+export const insufficientScope = Envelope.failure(InsufficientScope)
 export const invalidCredentials = Envelope.failure(InvalidCredentials)
 export const tooManyAttempts = Envelope.failure(TooManyAttempts)
 export const registrationClosed = Envelope.failure(RegistrationClosed)
 export const currentPasswordWrong = Envelope.failure(CurrentPasswordWrong)
 export const userExists = Envelope.failure(UserExists)
 export const userNotFound = Envelope.failure(UserNotFound)
+export const lastAdministrator = Envelope.failure(LastAdministrator)
+export const ownAccount = Envelope.failure(OwnAccount)
+export const userHasDevices = Envelope.failure(UserHasDevices)
+export const apiKeyNotFound = Envelope.failure(ApiKeyNotFound)
+export const tooManyApiKeys = Envelope.failure(TooManyApiKeys)
 export const deviceNotFound = Envelope.failure(DeviceNotFound)
 export const deviceExists = Envelope.failure(DeviceExists)
 export const deviceAlreadyPaired = Envelope.failure(DeviceAlreadyPaired)
 export const deviceBusy = Envelope.failure(DeviceBusy)
+export const deviceElsewhere = Envelope.failure(DeviceElsewhere)
+export const deviceNotConnected = Envelope.failure(DeviceNotConnected)
+export const whatsAppUnanswered = Envelope.failure(WhatsAppUnanswered)
+export const statisticsPeriodInvalid = Envelope.failure(StatisticsPeriodInvalid)
 export const notPairing = Envelope.failure(NotPairing)
 export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)

@@ -6,7 +6,7 @@ import * as Envelope from "../Envelope.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
 import { closed, withAliases } from "./Body.ts"
 import { DevicePath } from "./DevicesApi.ts"
-import { deviceAlreadyPaired, deviceBusy, deviceNotFound, notPairing, pairingFailed } from "./Failures.ts"
+import { deviceAlreadyPaired, deviceBusy, deviceElsewhere, deviceNotFound, notPairing, pairingFailed } from "./Failures.ts"
 
 const Expiry = Schema.NullOr(Schema.DateTimeUtc)
 
@@ -62,6 +62,7 @@ export const PairingApi = HttpApiGroup.make("pairing")
         expiresAt: Schema.DateTimeUtc
       })))
       .addError(deviceBusy)
+      .addError(deviceElsewhere)
       .addError(deviceNotFound)
       .addError(deviceAlreadyPaired)
       .addError(pairingFailed)

@@ -5,22 +5,27 @@ import { isIPv4, isIPv6 } from "node:net"
 /** Where a request comes from, for limits and throttles. IPv6 counts by /64: one customer has a whole one. */
 export class ClientAddress extends Context.Tag("whatsapp-service/ClientAddress")<ClientAddress, {
   readonly of: (request: HttpServerRequest.HttpServerRequest) => string
+  /** the whole address, for the audit log */
+  readonly exact: (request: HttpServerRequest.HttpServerRequest) => string
   /** whether the client spoke TLS, as the proxy in front of us says */
   readonly isSecure: (request: HttpServerRequest.HttpServerRequest) => boolean
 }>() {
   static readonly layer = Layer.effect(
     ClientAddress,
-    Effect.map(trustProxy(), (hops) =>
-      ClientAddress.of({
-        of: (request) => {
-          const peer = Option.getOrElse(request.remoteAddress, () => "unknown")
-          const forwarded = (request.headers["x-forwarded-for"] ?? "").split(",").map((part) => part.trim())
-          // each trusted proxy has put its peer at the end; what stands before was written by the client
-          const address = hops === 0 ? peer : forwarded.at(-hops) || peer
-          return subnet(isIPv4(address) || isIPv6(address) ? address : peer)
-        },
+    Effect.map(trustProxy(), (hops) => {
+      const exact = (request: HttpServerRequest.HttpServerRequest) => {
+        const peer = Option.getOrElse(request.remoteAddress, () => "unknown")
+        const forwarded = (request.headers["x-forwarded-for"] ?? "").split(",").map((part) => part.trim())
+        // each trusted proxy has put its peer at the end; what stands before was written by the client
+        const address = hops === 0 ? peer : forwarded.at(-hops) || peer
+        return isIPv4(address) || isIPv6(address) ? address : peer
+      }
+      return ClientAddress.of({
+        exact,
+        of: (request) => subnet(exact(request)),
         isSecure: (request) => hops > 0 && (request.headers["x-forwarded-proto"] ?? "").split(",").at(-1)?.trim() === "https"
-      }))
+      })
+    })
   )
 }
 

@@ -19,7 +19,7 @@ export const makeCors = Effect.map(origins, (allowed) =>
       "Idempotency-Replayed, X-Next-After",
     ...(request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined && {
       "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-      "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id",
+      "access-control-allow-headers": "Authorization, X-API-Key, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id",
       "access-control-max-age": "600"
     })
   })

@@ -1,5 +1,6 @@
 import { HttpLayerRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Cause, Clock, Effect } from "effect"
+import { Origin } from "../../domain/Audit.ts"
 import { Authentication, authenticate } from "../auth/Authentication.ts"
 import { pathOf, recordAccess } from "./AccessLog.ts"
 import { ClientAddress } from "./ClientAddress.ts"
@@ -35,6 +36,7 @@ export const layer = HttpLayerRouter.middleware(
           const response = yield* endpoint.pipe(
             Effect.provideService(HttpServerRequest.HttpServerRequest, withJsonBody(request, largestBody)),
             Effect.provideService(Authentication, authentication),
+            Effect.provideService(Origin, { address: clients.exact(request), userAgent: request.headers["user-agent"] ?? null }),
             unlessInterrupted((cause) => answerToCause(cause, request, id))
           )
           return withAllowance(response, allowance)

@@ -2,7 +2,7 @@ import type { HttpServerRequest } from "@effect/platform"
 import { Cache, Clock, Config, Context, Duration, Effect, Either, Layer } from "effect"
 import { duration, wholeNumber } from "../../domain/Settings.ts"
 import { access } from "../auth/Access.ts"
-import type { Claims } from "../auth/Tokens.ts"
+import { type Credential, nameOf } from "../auth/Credential.ts"
 import { pathOf } from "./AccessLog.ts"
 import { ClientAddress } from "./ClientAddress.ts"
 import { isProbe, routeOf } from "./RouteTable.ts"
@@ -16,14 +16,14 @@ export interface Allowance {
 }
 
 /**
- * Counts requests in fixed windows: by token where a valid one is asked for and there, by address elsewhere. Each process counts
+ * Counts requests in fixed windows: by token or API key where a valid one is asked for and there, by address elsewhere. Each process counts
  * for itself. At most 20,000 counters are kept; the least used is forgotten first.
  */
 export class RateLimit extends Context.Tag("whatsapp-service/RateLimit")<RateLimit, {
   /** Counts the request; undefined when it is not limited. */
   readonly take: (
     request: HttpServerRequest.HttpServerRequest,
-    authentication: Either.Either<Claims, unknown>
+    authentication: Either.Either<Credential, unknown>
   ) => Effect.Effect<Allowance | undefined>
 }>() {
   static readonly layer = Layer.effect(
@@ -34,14 +34,14 @@ export class RateLimit extends Context.Tag("whatsapp-service/RateLimit")<RateLim
       const max = yield* wholeNumber("RATE_LIMIT_MAX", { from: 1, to: mostRequests, fallback: 100 })
       const tokenMax = yield* wholeNumber("RATE_LIMIT_TOKEN_MAX", { from: 1, to: mostRequests, fallback: 1000 })
       const byAddress = yield* counters(max, yield* duration("RATE_LIMIT_WINDOW", "15 minutes"))
-      const byToken = yield* counters(tokenMax, Duration.minutes(1))
+      const byCredential = yield* counters(tokenMax, Duration.minutes(1))
 
       return RateLimit.of({
         take: (request, authentication) =>
           on === "off" || isExempt(request)
             ? Effect.succeed(undefined)
             : Either.isRight(authentication) && !isOpenToAll(request)
-            ? byToken(authentication.right.tokenId)
+            ? byCredential(nameOf(authentication.right))
             : byAddress(clients.of(request))
       })
     })
@@ -52,7 +52,7 @@ const mostRequests = 1_000_000_000
 
 /** Registering and logging in cost the same with a token as without: a token buys no further attempts at them. */
 const isOpenToAll = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>
-  access[`${method} ${routeOf(method, url)}`] === "public"
+  access[`${method} ${routeOf(method, url)}`]?.who === "public"
 
 /** Probes, scrapers and the documentation, and the browser's own question whether it may ask. */
 const isExempt = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>

@@ -1,26 +1,24 @@
-import { Chunk, Clock, Context, type DateTime, Effect, Layer, Option, Queue, Ref, type Scope, Stream } from "effect"
+import { Chunk, Clock, Context, DateTime, Effect, Layer, Option, Queue, Ref, type Scope, Stream } from "effect"
 import type { DeviceId } from "../../domain/DeviceId.ts"
 import type { EventType, ServiceEvent } from "../../domain/ServiceEvent.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { UserId } from "../../domain/User.ts"
 import { EventLog } from "../../sql/EventLog.ts"
-import { ActiveUsers } from "../auth/ActiveUsers.ts"
+import { type Credential, streamUntil, userIdOf } from "../auth/Credential.ts"
+import { CredentialUsers } from "../auth/CredentialUsers.ts"
 import { TooManyStreams } from "../contract/EventsApi.ts"
 import { Shutdown } from "../Shutdown.ts"
 import { controlFrame, eventFrame, heartbeatFrame, retryFrame } from "./EventFrame.ts"
 import { EventHub, type HubMessage } from "./EventHub.ts"
 
 export interface EventStreamRequest {
-  readonly userId: UserId
-  /** the login that the caller's token descends from */
-  readonly familyId: string
+  readonly credential: Credential
   /** an administrator sees everybody's events */
   readonly everybody: boolean
   readonly deviceId?: DeviceId | undefined
   readonly types?: ReadonlyArray<EventType> | undefined
   /** the last event that the client has; without it the stream begins now */
   readonly lastEventId?: number | undefined
-  readonly expiresAt: DateTime.Utc
 }
 
 /** Event streams of clients, as bytes of server-sent events. */
@@ -38,7 +36,7 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
       const log = yield* EventLog
       const hub = yield* EventHub
       const shutdown = yield* Shutdown
-      const activeUsers = yield* ActiveUsers
+      const users = yield* CredentialUsers
       const openByUser = yield* Ref.make<ReadonlyMap<UserId, number>>(new Map())
 
       /** Where to begin, and what to tell the client first. */
@@ -60,15 +58,17 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
           }
         })
 
-      const pages = (request: EventStreamRequest, from: number, live: Queue.Dequeue<HubMessage>) => {
+      const pages = (request: EventStreamRequest, until: DateTime.Utc, from: number, live: Queue.Dequeue<HubMessage>) => {
         const filter = {
-          userId: request.everybody ? undefined : request.userId,
+          userId: request.everybody ? undefined : userIdOf(request.credential),
           deviceId: request.deviceId,
+          deviceIds: request.credential.devices ?? undefined,
           types: request.types
         }
         const concerns = (event: ServiceEvent) =>
           (filter.userId === undefined || event.userId === filter.userId) &&
           (filter.deviceId === undefined || event.deviceId === filter.deviceId) &&
+          (filter.deviceIds === undefined || filter.deviceIds.includes(event.deviceId)) &&
           (filter.types === undefined || filter.types.includes(event.type))
 
         /** Reads the log until it is read; the ring holds what comes meanwhile. */
@@ -84,7 +84,7 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
 
         const follow = (state: State, now: number): Effect.Effect<Step> =>
           Effect.gen(function*() {
-            const patience = Math.max(1, Math.min(heartbeatEvery, request.expiresAt.epochMillis - now))
+            const patience = Math.max(1, Math.min(heartbeatEvery, until.epochMillis - now))
             const taken = yield* Effect.timeoutOption(Queue.takeBetween(live, 1, 256), patience)
             if (Option.isNone(taken)) return [Chunk.of(heartbeatFrame), state]
             const frames: Array<Uint8Array> = []
@@ -100,7 +100,7 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
             return [Chunk.unsafeFromArray(frames), { ...state, cursor }]
           })
 
-        const refusal = activeUsers.behind(request).pipe(
+        const refusal = users.behind(request.credential).pipe(
           Effect.map((user) => request.everybody && !user.isAdmin ? "role_changed" : undefined),
           Effect.catchTags({
             Unauthorized: ({ reason }) => Effect.succeed(reason === "inactive" ? "user_inactive" : "logged_out"),
@@ -114,7 +114,7 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
             if (state.phase === "ended") return Option.none()
             if (yield* shutdown.isDraining) return Option.some(closed(state, "shutdown"))
             const now = yield* Clock.currentTimeMillis
-            if (now >= request.expiresAt.epochMillis) return Option.some(closed(state, "token_expired"))
+            if (now >= until.epochMillis) return Option.some(closed(state, "token_expired"))
             const isDue = now - state.checkedAt >= recheckEvery
             const refused = isDue ? yield* refusal : undefined
             if (refused !== undefined) return Option.some(closed(state, refused))
@@ -126,19 +126,21 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
       }
 
       const open = Effect.fn("EventStreams.open")(function*(request: EventStreamRequest) {
+        const userId = userIdOf(request.credential)
+        const until = streamUntil(request.credential, yield* DateTime.now)
         yield* Effect.acquireRelease(
           Ref.modify(openByUser, (counts) => {
-            const isFull = (counts.get(request.userId) ?? 0) >= mostPerUser
-            return [isFull, isFull ? counts : count(request.userId, 1)(counts)]
+            const isFull = (counts.get(userId) ?? 0) >= mostPerUser
+            return [isFull, isFull ? counts : count(userId, 1)(counts)]
           }).pipe(Effect.flatMap((isFull) =>
             isFull ? new TooManyStreams({ limit: mostPerUser, retryAfterSeconds: 30 }) : Effect.void
           )),
-          () => Ref.update(openByUser, count(request.userId, -1))
+          () => Ref.update(openByUser, count(userId, -1))
         )
         return Stream.unwrapScoped(Effect.gen(function*() {
           const live = yield* hub.subscribe
           const { cursor, frames } = yield* begin(request)
-          return Stream.concat(Stream.make(retryFrame, ...frames), pages(request, cursor, live))
+          return Stream.concat(Stream.make(retryFrame, ...frames), pages(request, until, cursor, live))
         }))
       })
 

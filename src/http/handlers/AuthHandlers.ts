@@ -3,6 +3,7 @@ import { Effect, Redacted } from "effect"
 import { Users } from "../../sql/Users.ts"
 import { Api } from "../Api.ts"
 import { Accounts } from "../auth/Accounts.ts"
+import { familyOf } from "../auth/Credential.ts"
 import { Sessions } from "../auth/Sessions.ts"
 import { Caller } from "../contract/Authorization.ts"
 import { ClientAddress } from "../edge/ClientAddress.ts"
@@ -26,9 +27,9 @@ export const layer = HttpApiBuilder.group(Api, "auth", (handlers) =>
       .handle("profile", () => Effect.flatMap(Caller, ({ userId }) => Effect.map(users.get(userId), (user) => ({ user }))))
       .handle("updateProfile", ({ payload, request }) =>
         Effect.gen(function*() {
-          const { claims, userId } = yield* Caller
+          const { credential, userId } = yield* Caller
           const user = yield* accounts.changeProfile(userId, payload, clients.of(request))
-          if (payload.password !== undefined) yield* sessions.endOthers(userId, claims.familyId)
+          if (payload.password !== undefined) yield* sessions.end(userId, familyOf(credential))
           return { user }
         }))
   }))

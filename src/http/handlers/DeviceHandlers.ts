@@ -1,9 +1,11 @@
 import { HttpApiBuilder, HttpApp, HttpServerResponse } from "@effect/platform"
-import { Effect, Layer } from "effect"
+import { Effect, Exit, Layer } from "effect"
 import { DeviceActors } from "../../actors/DeviceActors.ts"
 import { Forbidden } from "../../domain/Access.ts"
 import type { Device, DeviceStatus } from "../../domain/Device.ts"
+import type { DeviceId } from "../../domain/DeviceId.ts"
 import type { UserId } from "../../domain/User.ts"
+import { AuditLog } from "../../sql/AuditLog.ts"
 import { Devices } from "../../sql/Devices.ts"
 import { Api } from "../Api.ts"
 import { Caller, CallerDevice } from "../contract/Authorization.ts"
@@ -14,6 +16,7 @@ const mostAtOnce = 1000
 const collection = HttpApiBuilder.group(Api, "devices", (handlers) =>
   Effect.gen(function*() {
     const devices = yield* Devices
+    const audit = yield* AuditLog
 
     const list = Effect.fnUntraced(function*(query: {
       readonly userId?: UserId | undefined
@@ -21,9 +24,9 @@ const collection = HttpApiBuilder.group(Api, "devices", (handlers) =>
       readonly after?: number | undefined
       readonly limit: number
     }) {
-      const { role, userId } = yield* Caller
+      const { devices: bound, role, userId } = yield* Caller
       if (role !== "admin" && query.userId !== undefined && query.userId !== userId) return yield* new Forbidden()
-      const page = yield* devices.list({ ...query, userId: role === "admin" ? query.userId : userId })
+      const page = yield* devices.list({ ...query, userId: role === "admin" ? query.userId : userId, deviceIds: bound ?? undefined })
       const last = page.at(-1)
       if (last !== undefined && page.length === query.limit) {
         yield* HttpApp.appendPreResponseHandler((_, response) =>
@@ -38,12 +41,18 @@ const collection = HttpApiBuilder.group(Api, "devices", (handlers) =>
       .handle("create", ({ payload }) =>
         Effect.gen(function*() {
           const caller = yield* Caller
-          const device = yield* devices.create({
+          const create = devices.create({
             ...payload,
             userId: payload.userId ?? caller.userId,
             proxyUrl: payload.proxyUrl ?? undefined,
             browserName: payload.browserName ?? undefined
           })
+          const device = yield* audit.with(create, ({ deviceId, userId }) => ({
+            actor: caller,
+            action: "device.create",
+            target: { type: "device", id: deviceId },
+            details: { ownerId: userId }
+          }))
           return deviceView(device)
         }))
       .handle("list", ({ urlParams }) => list(urlParams))
@@ -54,6 +63,19 @@ const collection = HttpApiBuilder.group(Api, "devices", (handlers) =>
 const one = HttpApiBuilder.group(Api, "device", (handlers) =>
   Effect.gen(function*() {
     const actors = yield* DeviceActors
+    const audit = yield* AuditLog
+
+    /** The actor does it in its own time and place: the entry follows, whatever became of it and whether or not the client waits. */
+    const noted = <A, E, R>(action: "device.delete" | "device.wipe", change: Effect.Effect<A, E, R>) =>
+      Effect.gen(function*() {
+        const { caller, device } = yield* CallerDevice
+        const entry = { actor: caller, action, target: { type: "device", id: device.deviceId }, details: { ownerId: device.userId } } as const
+        return yield* Effect.onExit(change, (exit) =>
+          audit.record({ ...entry, result: Exit.isSuccess(exit) ? "success" : "failure" }).pipe(
+            Effect.catchAll((error) => Effect.logWarning("An entry of the audit log could not be written", error))
+          ))
+      })
+    const wipe = (deviceId: DeviceId) => Effect.map(noted("device.wipe", actors.wipe(deviceId)), deviceState)
 
     return handlers
       .handle("get", () => view(deviceView))
@@ -61,9 +83,9 @@ const one = HttpApiBuilder.group(Api, "device", (handlers) =>
       .handle("connect", ({ path }) => Effect.flatMap(actors.connect(path.deviceId), connectedView))
       .handle("disconnect", ({ path }) => Effect.map(actors.disconnect(path.deviceId), deviceState))
       .handle("remove", ({ path }) =>
-        Effect.as(actors.remove(path.deviceId), { deviceId: path.deviceId, message: "The device has been deleted." }))
-      .handle("cancelAndWipe", ({ path }) => Effect.map(actors.wipe(path.deviceId), deviceState))
-      .handle("removeSession", ({ path }) => Effect.map(actors.wipe(path.deviceId), deviceState))
+        Effect.as(noted("device.delete", actors.remove(path.deviceId)), { deviceId: path.deviceId, message: "The device has been deleted." }))
+      .handle("cancelAndWipe", ({ path }) => wipe(path.deviceId))
+      .handle("removeSession", ({ path }) => wipe(path.deviceId))
   }))
 
 const view = <A>(show: (device: Device) => A) => Effect.map(CallerDevice, ({ device }) => show(device))

@@ -1,9 +1,11 @@
 import { HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Effect } from "effect"
+import type { DeviceId } from "../../domain/DeviceId.ts"
 import { Devices } from "../../sql/Devices.ts"
 import { Api } from "../Api.ts"
 import { mayUse } from "../auth/Authorization.ts"
+import { StreamTickets } from "../auth/StreamTickets.ts"
 import { Caller } from "../contract/Authorization.ts"
 import type { EventFilters } from "../contract/EventsApi.ts"
 import { EventStreams } from "../events/EventStreams.ts"
@@ -12,6 +14,13 @@ export const layer = HttpApiBuilder.group(Api, "events", (handlers) =>
   Effect.gen(function*() {
     const streams = yield* EventStreams
     const devices = yield* Devices
+    const tickets = yield* StreamTickets
+
+    const ticket = Effect.fnUntraced(function*(wanted: ReadonlyArray<DeviceId> | undefined) {
+      const caller = yield* Caller
+      for (const deviceId of wanted ?? []) yield* mayUse(caller, yield* devices.get(deviceId))
+      return yield* tickets.issue(caller.credential, wanted ?? null)
+    })
 
     const stream = Effect.fnUntraced(function*(
       request: HttpServerRequest.HttpServerRequest,
@@ -20,13 +29,11 @@ export const layer = HttpApiBuilder.group(Api, "events", (handlers) =>
       const caller = yield* Caller
       if (deviceId !== undefined) yield* mayUse(caller, yield* devices.get(deviceId))
       const body = yield* streams.open({
-        userId: caller.userId,
-        familyId: caller.claims.familyId,
+        credential: caller.credential,
         everybody: caller.role === "admin",
         deviceId,
         types,
-        lastEventId,
-        expiresAt: caller.claims.expiresAt
+        lastEventId
       })
       yield* Effect.sync(() => NodeHttpServerRequest.toServerResponse(request).setTimeout(stalledAfter))
       return HttpServerResponse.stream(body, {
@@ -36,8 +43,10 @@ export const layer = HttpApiBuilder.group(Api, "events", (handlers) =>
       })
     })
 
-    return handlers.handle("stream", ({ headers, request, urlParams }) =>
-      stream(request, { ...urlParams, lastEventId: headers["last-event-id"] ?? urlParams.lastEventId }))
+    return handlers
+      .handle("stream", ({ headers, request, urlParams }) =>
+        stream(request, { ...urlParams, lastEventId: headers["last-event-id"] ?? urlParams.lastEventId }))
+      .handle("ticket", ({ payload }) => ticket(payload?.deviceIds))
   }))
 
 /** Milliseconds after which a connection that takes nothing, not even a heartbeat, is given up. */

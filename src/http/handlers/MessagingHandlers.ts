@@ -3,11 +3,8 @@ import { Duration, Effect } from "effect"
 import { createHash } from "node:crypto"
 import { Sending } from "../../actors/Sending.ts"
 import type { Device } from "../../domain/Device.ts"
-import type { Jid } from "../../domain/Jid.ts"
-import type { Direction, Message } from "../../domain/Message.ts"
+import type { Message } from "../../domain/Message.ts"
 import type { PhoneNumber } from "../../domain/PhoneNumber.ts"
-import { Contacts } from "../../sql/Contacts.ts"
-import { Messages } from "../../sql/Messages.ts"
 import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import { SendFailed } from "../SendFailed.ts"
@@ -15,8 +12,6 @@ import { SendFailed } from "../SendFailed.ts"
 export const layer = HttpApiBuilder.group(Api, "messaging", (handlers) =>
   Effect.gen(function*() {
     const sending = yield* Sending
-    const messages = yield* Messages
-    const contacts = yield* Contacts
 
     const send = Effect.fnUntraced(function*(input: {
       readonly to: PhoneNumber
@@ -38,33 +33,6 @@ export const layer = HttpApiBuilder.group(Api, "messaging", (handlers) =>
       return yield* answer(device, message)
     })
 
-    const history = Effect.fnUntraced(function*(chat: Jid, query: {
-      readonly before?: number | undefined
-      readonly after?: number | undefined
-      readonly direction?: Direction | undefined
-      readonly limit: number
-    }) {
-      const { device } = yield* CallerDevice
-      const items = yield* messages.history(device.deviceId, { chat, ...query })
-      const last = items.at(-1)
-      if (last === undefined || items.length < query.limit) return page(items, null)
-      const next = query.after === undefined ? { before: last.id } : { after: last.id }
-      const more = yield* messages.history(device.deviceId, { chat, direction: query.direction, ...next, limit: 1 })
-      return page(items, more.length > 0 ? last.id : null)
-    })
-
-    const people = Effect.fnUntraced(function*(query: {
-      readonly search?: string | undefined
-      readonly after?: number | undefined
-      readonly limit: number
-    }) {
-      const { device } = yield* CallerDevice
-      const found = yield* contacts.list(device.deviceId, { ...query, limit: query.limit + 1 })
-      const items = found.slice(0, query.limit)
-      const hasMore = found.length > query.limit
-      return { items, nextCursor: hasMore ? items.at(-1)!.id : null, hasMore }
-    })
-
     return handlers
       .handle("sendMessage", ({ headers, payload, urlParams }) =>
         send({
@@ -74,18 +42,16 @@ export const layer = HttpApiBuilder.group(Api, "messaging", (handlers) =>
           until: urlParams.wait,
           seconds: urlParams.timeout
         }))
-      .handle("chatHistory", ({ path, urlParams }) => history(path.jid, urlParams))
-      .handle("contacts", ({ urlParams }) => people(urlParams))
   }))
 
-const requestHash = (to: PhoneNumber, text: string): string =>
+export const requestHash = (to: PhoneNumber, text: string): string =>
   createHash("sha256").update(JSON.stringify([to, text])).digest("hex")
 
-const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
+export const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeader(response, "idempotency-replayed", "true"))
 )
 
-const answer = (device: Device, message: Message) => {
+export const answer = (device: Device, message: Message) => {
   const told = {
     messageId: message.messageId,
     deviceId: message.deviceId,
@@ -112,9 +78,3 @@ const answer = (device: Device, message: Message) => {
       return Effect.succeed({ ...told, status: message.status })
   }
 }
-
-const page = (items: ReadonlyArray<Message>, nextCursor: number | null) => ({
-  items,
-  nextCursor,
-  hasMore: nextCursor !== null
-})

@@ -1,5 +1,7 @@
-import { Context, Effect, Layer, Metric } from "effect"
-import { DeviceStatus } from "../../domain/Device.ts"
+import { Clock, Context, Effect, Layer, Metric } from "effect"
+import { beginAtZero } from "../../actors/ActorMetrics.ts"
+import { DeviceReason, DeviceStatus } from "../../domain/Device.ts"
+import { makeBacklog } from "../../sql/Backlog.ts"
 import { Devices } from "../../sql/Devices.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { processMetrics } from "./ProcessMetrics.ts"
@@ -31,6 +33,25 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
         Effect.orElseSucceed((): ReadonlyArray<Family> => [])
       )
 
+      const backlog = yield* makeBacklog
+      const ofBacklog = Effect.all([backlog.devices, backlog.outbox, backlog.journal, Clock.currentTimeMillis]).pipe(
+        Effect.timeout("2 seconds"),
+        Effect.map(([waiting, outbox, journal, now]): ReadonlyArray<Family> => [
+          {
+            name: "whatsapp_devices_waiting",
+            help: "Devices that are wanted online and are not connected, by reason",
+            type: "gauge",
+            samples: [null, ...DeviceReason.literals].map((reason) => ({
+              labels: [["reason", reason ?? "none"]],
+              value: waiting.find((entry) => entry.reason === reason)?.count ?? 0
+            }))
+          },
+          age("whatsapp_outbox_oldest_due_seconds", "How long the message has been due that has waited longest to be sent", outbox, now),
+          age("whatsapp_journal_oldest_seconds", "Age of the oldest inbound fact that is not yet a row and an event", journal, now)
+        ]),
+        Effect.orElseSucceed((): ReadonlyArray<Family> => [])
+      )
+
       const ofStreams = Effect.map(hub.subscribers, (value): Family => ({
         name: "event_streams_open",
         help: "Event streams that clients have open",
@@ -38,12 +59,21 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
         samples: [{ labels: [], value }]
       }))
 
+      yield* beginAtZero
       return Metrics.of({
         text: Effect.gen(function*() {
           const ours = families(yield* Metric.snapshot)
-          return prometheusText([...(yield* ofProcess), ...(yield* ofDevices), yield* ofStreams, ...ours])
+          return prometheusText([...(yield* ofProcess), ...(yield* ofDevices), ...(yield* ofBacklog), yield* ofStreams, ...ours])
         })
       })
     })
   )
 }
+
+/** Zero while nothing waits; what is due later has not waited. */
+const age = (name: string, help: string, since: number | null, now: number): Family => ({
+  name,
+  help,
+  type: "gauge",
+  samples: [{ labels: [], value: since === null ? 0 : Math.max(0, (now - since) / 1000) }]
+})

@@ -1,39 +1,10 @@
 import { SqlClient } from "@effect/sql"
-import type { SqlError } from "@effect/sql/SqlError"
-import { Effect, Predicate } from "effect"
+import { Effect } from "effect"
+import { makeLayout } from "./Layout.ts"
 
-/**
- * Times are BIGINT milliseconds since 1970 UTC, booleans 0 or 1, JSON is text: what SQLite, MySQL 8 and MariaDB store and
- * sort alike. Texts compare byte by byte (`utf8mb4_bin`); what must be unique regardless of case has a lower-case column.
- * Each step can be repeated: MySQL commits every one by itself, and a start that was cut off goes through them again.
- */
 export default Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  const types = sql.onDialectOrElse({
-    mysql: () => ({
-      id: "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
-      key: (length: number) => `VARCHAR(${length})`,
-      text: "MEDIUMTEXT",
-      bytes: "LONGBLOB",
-      tail: " ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-    }),
-    orElse: () => ({
-      id: "INTEGER PRIMARY KEY AUTOINCREMENT",
-      key: () => "TEXT",
-      text: "TEXT",
-      bytes: "BLOB",
-      tail: ""
-    })
-  })
-  const { bytes, id, key, text } = types
-  const table = (name: string, columns: ReadonlyArray<string>) =>
-    sql.unsafe(`CREATE TABLE IF NOT EXISTS ${name} (${columns.join(", ")})${types.tail}`)
-  const index = (name: string, on: string) =>
-    sql.onDialectOrElse({
-      // MySQL has no IF NOT EXISTS here; 1061: the index is there
-      mysql: () => Effect.catchIf(sql.unsafe(`CREATE INDEX ${name} ON ${on}`), hasErrno(1061), () => Effect.void),
-      orElse: () => sql.unsafe(`CREATE INDEX IF NOT EXISTS ${name} ON ${on}`)
-    })
+  const { bytes, id, index, key, table, text } = yield* makeLayout
 
   yield* table("users", [
     `id ${id}`,
@@ -228,6 +199,3 @@ export default Effect.gen(function*() {
   const counters = yield* sql`SELECT id FROM event_counter`
   if (counters.length === 0) yield* sql`INSERT INTO event_counter (id, last_event_id) VALUES (1, 0)`
 })
-
-const hasErrno = (errno: number) => (error: SqlError) =>
-  Predicate.hasProperty(error.cause, "errno") && error.cause.errno === errno

@@ -37,17 +37,27 @@ export const safe: MakeRepository = makeSafeRepository({
 /** One account with a key store of its own, as slow as `latency` says; `committed` is called at each commit. */
 export class Party {
   readonly jid: string
-  readonly creds: AuthenticationCreds = initAuthCreds()
-  readonly stored = new Map<string, string>()
+  readonly creds: AuthenticationCreds
+  readonly stored: Map<string, string>
   readonly keys: SignalKeyStoreWithTransaction
   readonly repository: ReturnType<MakeRepository>
   committed: (data: SignalDataSet) => void = () => {}
   #preKeys = 0
 
-  constructor(options: { readonly user: string; readonly make: MakeRepository; readonly latency?: number }) {
+  constructor(options: {
+    readonly user: string
+    readonly make: MakeRepository
+    readonly latency?: number
+    /** another process with the same credentials and the same store */
+    readonly like?: Party
+    /** in place of the store in memory */
+    readonly store?: SignalKeyStore
+  }) {
+    this.creds = options.like?.creds ?? initAuthCreds()
+    this.stored = options.like?.stored ?? new Map()
     const wait = () => (options.latency === undefined ? Promise.resolve() : setTimeout(options.latency))
     this.jid = `${options.user}@lid`
-    const store: SignalKeyStore = {
+    const store: SignalKeyStore = options.store ?? {
       get: async <T extends keyof SignalDataTypeMap>(type: T, ids: Array<string>) => {
         await wait()
         const found: { [id: string]: SignalDataTypeMap[T] } = {}

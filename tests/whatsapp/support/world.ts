@@ -23,17 +23,29 @@ export class Server extends Context.Tag("test/Server")<Server, EmulatorServer>()
 }
 
 export const database = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(sqlite(":memory:")), Layer.orDie)
-const configured = Layer.unwrapEffect(
-  Effect.map(Server, (server) =>
-    Layer.setConfigProvider(ConfigProvider.fromMap(
-      new Map([["WA_SOCKET_URL", server.url], ["WA_NOISE_ROOT_KEY", server.noiseRootKey], ["WA_STORAGE_PATIENCE", "200 millis"]])
-    )))
-)
+type Environment = (server: EmulatorServer) => Readonly<Record<string, string>>
+const configured = (environment: Environment) =>
+  Layer.unwrapEffect(
+    Effect.map(Server, (server) =>
+      Layer.setConfigProvider(ConfigProvider.fromMap(
+        new Map(Object.entries({
+          WA_SOCKET_URL: server.url,
+          WA_NOISE_ROOT_KEY: server.noiseRootKey,
+          WA_MEDIA_CA: server.mediaCa,
+          WA_STORAGE_PATIENCE: "200 millis",
+          ...environment(server)
+        }))
+      )))
+  )
 
 /** Emulator, empty database, and our WhatsApp that knows the one and writes into the other. */
-export const world = (options: EmulatorOptions = {}, client: Layer.Layer<SqlClient.SqlClient> = database) =>
+export const world = (
+  options: EmulatorOptions = {},
+  client: Layer.Layer<SqlClient.SqlClient> = database,
+  environment: Environment = () => ({})
+) =>
   Layer.mergeAll(WhatsApp.layer, InboundJournal.layer).pipe(
-    Layer.provide(configured),
+    Layer.provide(configured(environment)),
     Layer.provideMerge(Layer.mergeAll(Server.layer(options), client, cipher)),
     Layer.orDie
   )

@@ -1,0 +1,62 @@
+import { SqlClient } from "@effect/sql"
+import { Clock, Effect, Option } from "effect"
+import type { DeviceId } from "../domain/DeviceId.ts"
+import type { HistoryPart } from "../domain/History.ts"
+import { atBoundary, retryConflicts } from "./Boundary.ts"
+import { makeContactUpsert } from "./ContactUpsert.ts"
+import { makeDeviceLock } from "./DeviceLock.ts"
+import { fit, makeDialect } from "./Dialect.ts"
+import { keyOf, rowOf, textColumns } from "./Ledger.ts"
+import { mentioned, placeOf } from "./Mention.ts"
+import { makeStatusChange } from "./StatusChange.ts"
+
+/** What the phone remembers is added to what is known; what is there already stays as it is, and nothing is told or counted. */
+export const makeHistoryRecorder = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const dialect = yield* makeDialect
+  const lock = yield* makeDeviceLock
+  const contacts = yield* makeContactUpsert
+  const statuses = yield* makeStatusChange
+
+  const record = Effect.fnUntraced(function*(deviceId: DeviceId, part: HistoryPart) {
+    const found = yield* lock.byId(deviceId)
+    if (Option.isNone(found)) return 0
+    const device = { ...found.value, deviceId }
+    const now = yield* Clock.currentTimeMillis
+    yield* contacts.upsertLocked(deviceId, device.userId, part.contacts)
+    for (const { jid, name } of part.groups) {
+      const there = yield* sql`SELECT id FROM ${sql("groups")} WHERE device_id = ${deviceId} AND group_id = ${jid}`
+      if (there.length > 0) continue
+      yield* dialect.insert("groups", {
+        deviceId, groupId: jid, name: fit(name, 512), participants: "[]", admins: "[]", createdAt: now, updatedAt: 0
+      })
+    }
+    if (part.messages.length === 0) return 0
+
+    const mentions = part.messages.map(({ fact }) => mentioned(fact))
+    const people = yield* contacts.upsertLocked(deviceId, device.userId, mentions.flat())
+    const known = yield* statuses.find([
+      sql`m.device_id = ${deviceId}`,
+      sql.in("m.message_id", part.messages.map(({ fact }) => fact.messageId))
+    ])
+    const keys = new Set(known.map((row) => keyOf(row.messageId, row)))
+    // our own by its id alone, as everywhere
+    const ours = new Set(known.flatMap(({ direction, messageId }) => direction === "outgoing" ? [messageId] : []))
+    let next = 0
+    const rows = part.messages.flatMap(({ fact, status }, index) => {
+      const place = placeOf(fact.origin, people.slice(next, next += mentions[index]!.length), device.phoneNumber)
+      const key = keyOf(fact.messageId, place.columns)
+      if (keys.has(key) || (fact.origin.fromMe && ours.has(fact.messageId))) return []
+      keys.add(key)
+      const at = fact.timestamp.epochMillis
+      const sentAt = fact.origin.fromMe ? at : null
+      return [{ ...rowOf(device, fact, place, now), ...textColumns(fact), status, sentAt, historical: 1 }]
+    })
+    if (rows.length > 0) yield* sql`INSERT INTO messages ${sql.insert(rows)}`
+    return rows.length
+  })
+
+  return Effect.fn("Messages.recordHistory")((deviceId: DeviceId, part: HistoryPart) =>
+    record(deviceId, part).pipe(sql.withTransaction, retryConflicts, atBoundary)
+  )
+})
