@@ -34,8 +34,9 @@ export const makeDevice = async (
   await service.ask("POST", base, { deviceId, deviceName: deviceId, ...proxy })
 
   const status = () => service.ask("GET", `${base}/${deviceId}/status`)
+  /** As the events tell it: they come a moment after the API says so. */
   const connected = (within = 60_000) =>
-    until(`${deviceId} to be connected`, async () => (await status()).status === "connected" ? true : undefined, within)
+    until(`${deviceId} to be connected`, () => states().at(-1)?.status === "connected" ? true : undefined, within)
   const states = (since = 0) =>
     events().slice(since)
       .filter((event) => event.type === "device-status" && event.deviceId === deviceId)
@@ -80,7 +81,7 @@ export const makeDevice = async (
       until(`${messageId} to be ${statuses.join(" or ")}`, async () => {
         const row = await made.message(messageId)
         return row !== undefined && statuses.includes(row.status) ? row : undefined
-      }, within),
+      }, within, 100),
     breakNow: (how: string) => fault({ kind: "break", phone, how }),
     streamError: (body: Readonly<Record<string, unknown>>) => fault({ kind: "stream-error", phone, ...body }),
     fault: (body: Readonly<Record<string, unknown>>) => fault({ phone, times: 1, ...body }),
@@ -91,7 +92,7 @@ export const makeDevice = async (
       const text = `works ${accepted.length}`
       const answer = await made.send(to, text, "?wait=sent&timeout=45")
       expect(answer.status, JSON.stringify(answer.json)).toBe(200)
-      await until("it to be shown", async () => (await to.shown()).some((shown) => shown.text === text) ? true : undefined)
+      await until("it to be shown", async () => (await to.shown()).some((shown) => shown.text === text) ? true : undefined, undefined, 100)
     }
   }
   return made

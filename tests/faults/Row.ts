@@ -6,8 +6,8 @@ export interface Row {
   readonly row: string
   readonly fault: string
   readonly expected: string
-  /** part of every test run; the others only of `npm run test:faults` */
-  readonly short?: true
+  /** part of every test run, on both databases or on one; the others only of `npm run test:faults` */
+  readonly short?: true | "SQLite" | "MySQL"
   /** the fault cannot be aimed at one device: nothing else runs in its world meanwhile */
   readonly alone?: true
   /** the fault needs this database */

@@ -14,7 +14,7 @@ export interface World {
   /** Runs with a service of its own; at the end nothing may be lost on it. */
   readonly alone: <A>(
     run: (site: Site) => Promise<A>,
-    options?: { readonly environment?: Readonly<Record<string, string>>; readonly database?: Place }
+    options?: { readonly environment?: Readonly<Record<string, string>>; readonly database?: Place; readonly firstLife?: Readonly<Record<string, string>> }
   ) => Promise<A>
   readonly end: () => Promise<void>
 }
@@ -39,12 +39,12 @@ export const startWorld = async (database: TestDatabase, full: boolean): Promise
     emulator,
     site,
     full,
-    alone: async (run, { environment = {}, database: place = database } = {}) => {
+    alone: async (run, { environment = {}, database: place = database, firstLife = {} } = {}) => {
       await take()
       try {
         const own = await makeSite({ emulator, store: await openStore(place), environment })
         try {
-          await own.start()
+          await own.start(firstLife)
           const result = await run(own)
           await assertInvariants(own)
           return result

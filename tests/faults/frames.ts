@@ -58,7 +58,7 @@ export const frames: ReadonlyArray<Row> = [
     row: "28",
     fault: "frames that are garbage, no node, cut or bad zlib, or empty",
     expected: "only that device reconnects",
-    short: true,
+    short: "SQLite",
     run: unreadable("garbage-frame", "bad-node", "bad-zlib")
   },
   { row: "28b", fault: "the other bad frames: empty ones, a node cut in half", expected: "the same", run: unreadable("empty-frame", "zero-frame", "truncated-node") },
@@ -66,7 +66,7 @@ export const frames: ReadonlyArray<Row> = [
     row: "28c",
     fault: "well-formed nodes that lack what their kind has",
     expected: "passed over, or that device reconnects",
-    short: true,
+    short: "SQLite",
     run: async ({ site }) => {
       const [device, other, friend] = [await site.device(), await site.device(), await site.friend()]
       await device.works(friend)

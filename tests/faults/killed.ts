@@ -5,14 +5,17 @@ import type { Row, Seen } from "./Row.ts"
 import { sinceNow } from "./sinceNow.ts"
 import type { Site } from "./Site.ts"
 
-/** The process dies at a point on the way of one message, and another one takes over. */
-const whileSending = (point: string) => (site: Site): Promise<Seen> =>
-  (async () => {
+/** The process dies at a point on the way of a device's first message, or of a later one, and another one takes over. */
+const whileSending = (point: string): Row["run"] => ({ alone, full }) =>
+  alone(async (site) => {
     const [device, friend] = [await site.device(), await site.friend()]
-    await device.works(friend)
-    await site.end("SIGTERM")
-    await site.start({ FAILPOINT: `${point}:kill` })
-    await device.connected()
+    if (full) {
+      await device.works(friend)
+      await site.end("SIGTERM")
+      const since = device.now()
+      await site.start({ FAILPOINT: `${point}:kill` })
+      await device.back(since)
+    }
     const text = `dies at ${point}`
     // the process may die before it has answered: what is stored was taken on
     await device.send(friend, text).catch(() => undefined)
@@ -31,12 +34,11 @@ const whileSending = (point: string) => (site: Site): Promise<Seen> =>
     expect((await friend.shown()).filter(({ id }) => id === row.messageId).length).toBe(1)
     await device.works(friend)
     return { seen: `${copies === 1 ? "was out already; " : ""}shown once, readable`, recovery }
-  })()
+  }, full ? {} : { firstLife: { FAILPOINT: `${point}:kill` } })
 
 /** Forty messages come, and the process dies in the middle: what it acknowledged is there. */
 const whileReceiving = (point: string, times: ReadonlyArray<number>) => async (site: Site): Promise<Seen> => {
   const [device, friend] = [await site.device(), await site.friend()]
-  await device.works(friend)
   let [acknowledged, written] = [0, 0]
   for (const time of times) {
     await site.end("SIGTERM")
@@ -86,18 +88,18 @@ const whilePairing = (point: string, times: ReadonlyArray<number>) => async (sit
 const again = "sent under its id, shown once, readable"
 
 export const killed: ReadonlyArray<Row> = [
-  { row: "5", fault: "SIGKILL before the claim", expected: again, run: ({ alone }) => alone(whileSending("outbox.taken")) },
-  { row: "6", fault: "SIGKILL after the claim", expected: again, run: ({ alone }) => alone(whileSending("outbox.claimed")) },
-  { row: "7", fault: "SIGKILL before the ratchet's commit", expected: again, short: true, run: ({ alone }) => alone(whileSending("ratchet.stepped")) },
-  { row: "8", fault: "SIGKILL after the commit, before the wire", expected: again, run: ({ alone }) => alone(whileSending("message.leaves")) },
-  { row: "9", fault: "SIGKILL after the wire", expected: again, run: ({ alone }) => alone(whileSending("message.left")) },
-  { row: "10", fault: "SIGKILL after the ack, before the row", expected: again, short: true, run: ({ alone }) => alone(whileSending("outbox.acked")) },
+  { row: "5", fault: "SIGKILL before the claim", expected: again, run: whileSending("outbox.taken") },
+  { row: "6", fault: "SIGKILL after the claim", expected: again, run: whileSending("outbox.claimed") },
+  { row: "7", fault: "SIGKILL before the ratchet's commit", expected: again, short: true, run: whileSending("ratchet.stepped") },
+  { row: "8", fault: "SIGKILL after the commit, before the wire", expected: again, run: whileSending("message.leaves") },
+  { row: "9", fault: "SIGKILL after the wire", expected: again, run: whileSending("message.left") },
+  { row: "10", fault: "SIGKILL after the ack, before the row", expected: again, short: "MySQL", run: whileSending("outbox.acked") },
   {
     row: "11",
     fault: "SIGKILL in the microsecond after a message was stored, before its event",
     expected: "what WhatsApp was told we have is there, told once",
     short: true,
-    run: ({ alone, full }) => alone(whileReceiving("journal.committed", full ? [1, 2, 15, 40] : [15]))
+    run: ({ alone, full }) => alone(whileReceiving("journal.committed", full ? [1, 2, 15, 40] : [9]))
   },
   {
     row: "11b",

@@ -28,7 +28,10 @@ export const receiving: ReadonlyArray<Row> = [
       await device.until(await friend.write(device, "last"), ["delivered"])
       const rows = (await site.store.messages(device.deviceId)).filter(({ direction }) => direction === "incoming")
       expect(rows.map(({ content }) => content)).toEqual(["first", "the same frame", "encrypted anew", "last"])
-      const told = site.events().filter(({ deviceId, type }) => deviceId === device.deviceId && type.startsWith("message."))
+      const told = await until("the last event", () => {
+        const own = site.events().filter(({ deviceId, type }) => deviceId === device.deviceId && type.startsWith("message."))
+        return own.some(({ data }) => data["content"] === "last") ? own : undefined
+      })
       expect(told.filter(({ type }) => type === "message.received").length).toBe(4)
       expect(told.filter(({ type }) => type === "message.undecryptable")).toEqual([])
       return { seen: "4 rows, 4 events for 8 arrivals" }
@@ -137,7 +140,7 @@ export const receiving: ReadonlyArray<Row> = [
     row: "11c",
     fault: "a message came that the database refuses to take",
     expected: "put aside and told; what came before and after it is written",
-    short: true,
+    short: "MySQL",
     run: ({ alone }) =>
       alone(async (site) => {
         const [device, friend] = [await site.device(), await site.friend()]

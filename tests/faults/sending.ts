@@ -66,7 +66,7 @@ export const sending: ReadonlyArray<Row> = [
     row: "2",
     fault: "a message and its ack are lost, the socket lives",
     expected: "after 30 s the same id once more",
-    short: true,
+    short: "SQLite",
     run: async ({ site }) => {
       const [device, friend] = [await site.device(), await site.friend(silent)]
       await device.fault({ kind: "ack-drop", to: friend.phone, deliver: false })
@@ -121,7 +121,7 @@ export const sending: ReadonlyArray<Row> = [
     row: "3a",
     fault: "a message is refused with 463",
     expected: "failed once, with its code; not repeated, since every try counts",
-    short: true,
+    short: "SQLite",
     run: refused(463, "REACHOUT_TIMELOCK")
   },
   { row: "3b", fault: "refused with 463 after 300 ms", expected: "the same", run: refused(463, "REACHOUT_TIMELOCK", 300) },
@@ -169,7 +169,7 @@ export const sending: ReadonlyArray<Row> = [
     row: "3g",
     fault: "the number is not on WhatsApp",
     expected: "failed, nothing sent",
-    short: true,
+    short: "SQLite",
     run: async ({ site }) => {
       const [device, friend] = [await site.device(), await site.friend()]
       const answer = await device.send({ ...friend, phone: "6289900000001" }, "is anybody there?", "?wait=sent&timeout=60")
@@ -212,7 +212,7 @@ export const sending: ReadonlyArray<Row> = [
     row: "32",
     fault: "nobody answers which devices the recipient has",
     expected: "asked again, nothing empty on the wire",
-    short: true,
+    short: "SQLite",
     run: async ({ site }) => {
       const [device, friend] = [await site.device(), await site.friend()]
       await device.fault({ kind: "iq-silence", xmlns: "usync" })

@@ -9,7 +9,7 @@ export const stopping: ReadonlyArray<Row> = [
     row: "54",
     fault: "SIGTERM under load, both ways",
     expected: "stops within 20 s; nothing lost, at most what was in flight goes out again under its id",
-    short: true,
+    short: "MySQL",
     run: ({ alone }) =>
       alone(async (site) => {
         const devices = await Promise.all([site.device(), site.device(), site.device()])
@@ -64,7 +64,6 @@ export const stopping: ReadonlyArray<Row> = [
     row: "57a",
     fault: "a device is deleted while it sends",
     expected: "gone with its keys; nothing writes them again; nothing is shown twice",
-    short: true,
     run: ({ alone }) =>
       alone(async (site) => {
         const [device, other, friend] = [await site.device(), await site.device(), await site.friend()]
