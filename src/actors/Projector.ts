@@ -2,7 +2,7 @@ import { Array, Cause, Context, DateTime, Effect, Layer, Option, Schedule } from
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Inbound } from "../domain/Inbound.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import { isRefusal } from "../sql/Dialect.ts"
+import { isDisconnect, isRefusal } from "../sql/Dialect.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Messages } from "../sql/Messages.ts"
 import { plainJid } from "../whatsapp/InboundFacts.ts"
@@ -42,12 +42,10 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
       })
 
       /** Aside with it: for its sake nothing else waits, and nothing of it is lost. */
-      const quarantine = Effect.fnUntraced(function*(deviceId: DeviceId, entries: Array.NonEmptyReadonlyArray<JournalEntry>, why: string) {
+      const putAside = Effect.fnUntraced(function*(deviceId: DeviceId, entries: Array.NonEmptyReadonlyArray<JournalEntry>, why: string) {
         const journalId = entries[0].id
         const messageIds = entries.flatMap(({ fact }) =>
           fact._tag === "Receipt" ? fact.messageIds : fact._tag === "Internal" ? [] : [fact.messageId])
-        // where not even this can be written, the entry is not to blame
-        yield* messages.record(deviceId, [nothing])
         yield* events.transaction(
           Effect.zipRight(
             journal.quarantine(deviceId, journalId),
@@ -60,6 +58,16 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
         yield* quarantinedCount
       })
 
+      /** Where not even a fact about nothing can be written, the entry is not to blame, and waits. */
+      const lastTry = (deviceId: DeviceId, entries: Array.NonEmptyReadonlyArray<JournalEntry>) =>
+        messages.record(deviceId, [nothing]).pipe(
+          Effect.zipRight(Effect.catchAllCause(write(deviceId, entries), (cause) =>
+            Option.match(refusal(cause), {
+              onNone: () => Effect.failCause(cause),
+              onSome: (why) => putAside(deviceId, entries, why)
+            })))
+        )
+
       /** Each entry by itself: what is wrong with one of them concerns no other. */
       const writeOneByOne = (deviceId: DeviceId, entries: Array.NonEmptyReadonlyArray<JournalEntry>) =>
         Effect.forEach(Array.groupWith(entries, (one, other) => one.id === other.id), (ofOne) =>
@@ -68,11 +76,7 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
             Effect.retry({ schedule: tries, while: (cause) => Option.isSome(refusal(cause)) }),
             Effect.unsandbox,
             Effect.catchAllCause((cause) =>
-              Option.match(refusal(cause), {
-                onNone: () => Effect.failCause(cause),
-                onSome: (why) => quarantine(deviceId, ofOne, why)
-              })
-            )
+              Option.isSome(refusal(cause)) ? lastTry(deviceId, ofOne) : Effect.failCause(cause))
           ), { discard: true })
 
       const project = Effect.fnUntraced(function*(deviceId: DeviceId) {
@@ -116,11 +120,14 @@ const nothing = Inbound.Receipt({
   timestamp: DateTime.unsafeMake(0)
 })
 
-/** Why this cannot be written, whenever one tries; none if the database is to blame, or nobody. */
+/**
+ * Why this cannot be written, whenever one tries; none if the database is to blame, or nobody. MySQL ends the connection on a
+ * statement that is too large for it, which looks as if it were gone.
+ */
 const refusal = (cause: Cause.Cause<StorageUnavailable>): Option.Option<string> => {
   if (Cause.isInterrupted(cause)) return Option.none()
   const error = Cause.squash(cause)
-  if (!Cause.isDie(cause) && !isRefusal(error)) return Option.none()
+  if (!Cause.isDie(cause) && !isRefusal(error) && !isDisconnect(error)) return Option.none()
   return Option.some(innermost(error).slice(0, 500))
 }
 

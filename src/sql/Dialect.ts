@@ -98,6 +98,12 @@ export const isRefusal = (error: unknown): boolean =>
     onSome: (code) => refusals.has(code) || `${code}`.startsWith("SQLITE_CONSTRAINT")
   })
 
+const disconnects = new Set(["ECONNRESET", "EPIPE", "PROTOCOL_CONNECTION_LOST"])
+/** The connection has ended in the middle of a statement. */
+export const isDisconnect = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "code") && Predicate.isString(error.code) && disconnects.has(error.code) ||
+  Predicate.hasProperty(error, "cause") && isDisconnect(error.cause)
+
 const duplicates = new Set<string | number>([1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"])
 /** A unique key has this value already. */
 export const isDuplicate = (error: unknown): boolean =>

@@ -20,6 +20,8 @@ export interface SocketGuards {
 
 type Listener = (...args: ReadonlyArray<unknown>) => unknown
 
+const unhandled = { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }
+
 /** A peer that answers the close frame needs a round trip, a dead one would keep us for 30 s. */
 const closeTimeout = 1000
 
@@ -58,11 +60,21 @@ export const guardSocket = (sock: WASocket, hooks: {
     try {
       await listener.apply(ws, [...args])
     } catch (error) {
-      fail(new ClosedBecause(event === "message" ? unreadableFrame : { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }, error))
+      fail(new ClosedBecause(event === "message" ? unreadableFrame : unhandled, error))
     }
   }
   const dispatch = (event: string | symbol, args: ReadonlyArray<unknown>): Promise<unknown> =>
     Promise.all(ws.rawListeners(event).map((listener) => call(event, listener as Listener, args)))
+  // Baileys tells its events out of timers, too, where nobody would catch what a listener throws
+  const on = sock.ev.on.bind(sock.ev)
+  sock.ev.on = (event, listener) =>
+    on(event, (told) => {
+      try {
+        listener(told)
+      } catch (error) {
+        fail(new ClosedBecause(unhandled, error))
+      }
+    })
   const questions = (event: string) => ws.rawListeners(event).filter((listener) => !permanent.has(listener))
   const settle = () => {
     const closed = new Error("Connection Closed")

@@ -22,10 +22,12 @@ export const makeDevice = async (
     readonly store: Store
     readonly fault: (body: Readonly<Record<string, unknown>>) => Promise<unknown>
     readonly events: () => ReadonlyArray<SseEvent>
+    /** how many of them are of earlier lives of the service */
+    readonly before: () => number
   },
   options: DeviceOptions
 ) => {
-  const { emulator, events, fault, service, store } = at
+  const { before, emulator, events, fault, service, store } = at
   const phone = newNumber()
   const deviceId = `d${phone}`
   const accepted: Array<{ readonly messageId: string; readonly to: string }> = []
@@ -34,9 +36,9 @@ export const makeDevice = async (
   await service.ask("POST", base, { deviceId, deviceName: deviceId, ...proxy })
 
   const status = () => service.ask("GET", `${base}/${deviceId}/status`)
-  /** As the events tell it: they come a moment after the API says so. */
+  /** As the events of this life tell it: they come a moment after the API says so. */
   const connected = (within = 60_000) =>
-    until(`${deviceId} to be connected`, () => states().at(-1)?.status === "connected" ? true : undefined, within)
+    until(`${deviceId} to be connected`, () => states(before()).at(-1)?.status === "connected" ? true : undefined, within)
   const states = (since = 0) =>
     events().slice(since)
       .filter((event) => event.type === "device-status" && event.deviceId === deviceId)
@@ -82,6 +84,12 @@ export const makeDevice = async (
         const row = await made.message(messageId)
         return row !== undefined && statuses.includes(row.status) ? row : undefined
       }, within, 100),
+    /** all of them are there: one look for many messages */
+    stored: (ids: ReadonlyArray<string>, within = 120_000) =>
+      until(`${ids.length} messages to be stored`, async () => {
+        const there = new Set((await store.messages(deviceId)).filter(({ content }) => content !== null).map(({ messageId }) => messageId))
+        return ids.every((id) => there.has(id)) ? true : undefined
+      }, within, 250),
     breakNow: (how: string) => fault({ kind: "break", phone, how }),
     streamError: (body: Readonly<Record<string, unknown>>) => fault({ kind: "stream-error", phone, ...body }),
     fault: (body: Readonly<Record<string, unknown>>) => fault({ phone, times: 1, ...body }),

@@ -25,6 +25,7 @@ export const makeSite = async (parts: {
   let logs = ""
   let stream: ReturnType<typeof service.events> | undefined
   let copied = 0
+  let before = 0
 
   const gather = () => {
     if (stream === undefined) return events
@@ -44,6 +45,7 @@ export const makeSite = async (parts: {
     await until("the event stream", () => opened.received.length > 0 || service.isOver() ? true : undefined)
   }
   const start = async (more: Readonly<Record<string, string>> = {}) => {
+    before = gather().length
     await service.start(more)
     await listen()
   }
@@ -79,7 +81,7 @@ export const makeSite = async (parts: {
   }
 
   const device = async (options: DeviceOptions = {}) => {
-    const made = await makeDevice({ service, emulator, store, fault, events: gather }, options)
+    const made = await makeDevice({ service, emulator, store, fault, events: gather, before: () => before }, options)
     devices.push(made)
     if (options.pair !== false) await made.pair()
     return made

@@ -53,7 +53,9 @@ export const openStore = async (database: Place) => {
     lock: (millis: number) =>
       run((sql) => {
         const rows = sql.onDialectOrElse({ mysql: () => sql`SELECT id FROM whatsapp_sessions FOR UPDATE`, orElse: () => sql`SELECT 1` })
-        return sql.withTransaction(Effect.zipRight(rows, Effect.sleep(millis)))
+        // a connection that says nothing for long is taken for dead
+        const hold = Effect.repeatN(Effect.zipRight(Effect.sleep(Math.min(millis, 1000)), sql`SELECT 1`), Math.ceil(millis / 1000) - 1)
+        return sql.withTransaction(Effect.zipRight(rows, hold))
       }),
     messages: (deviceId: string) =>
       run((sql) =>

@@ -26,7 +26,7 @@ const locked = (millis: number): Row["run"] => ({ alone }) =>
     await held
     const recovered = sinceNow()
     const answers = await Promise.all(sends)
-    await Promise.all(theirs.map((id) => device.until(id, ["delivered"], 120_000)))
+    await device.stored(theirs)
     const ours = [json, ...answers.filter(({ status }) => status < 300).map((answer) => answer.json)]
     for (const { data } of ours) await device.until(data.messageId, ["sent", "delivered"], 120_000)
     const recovery = recovered()
@@ -100,9 +100,9 @@ export const database: ReadonlyArray<Row> = [
           const took = sinceNow()
           const both = Array.from({ length: 40 }, async (_, n) => {
             await device.send(friend, `mine ${n}`)
-            await device.until(await friend.write(device, `theirs ${n}`), ["delivered"], 120_000)
+            return friend.write(device, `theirs ${n}`)
           })
-          await Promise.all(both)
+          await device.stored(await Promise.all(both))
           for (const { messageId } of device.accepted) await device.until(messageId, ["sent", "delivered"], 120_000)
           expect((await site.emulator.ask("GET", "/stats")).undecryptable).toBe(before)
           return { seen: "40 + 40 messages, 0 unreadable", recovery: took() }
@@ -131,9 +131,9 @@ export const database: ReadonlyArray<Row> = [
         const before = (await site.emulator.ask("GET", "/stats")).undecryptable
         const both = Array.from({ length: 20 }, async (_, n) => {
           await device.send(friend, `mine ${n}`)
-          await device.until(await friend.write(device, `theirs ${n}`), ["delivered"], 180_000)
+          return friend.write(device, `theirs ${n}`)
         })
-        await Promise.all(both).finally(() => over.abort())
+        await Promise.all(both).then((theirs) => device.stored(theirs)).finally(() => over.abort())
         await disturbing
         for (const { messageId } of device.accepted) await device.until(messageId, ["sent", "delivered"], 120_000)
         expect((await site.emulator.ask("GET", "/stats")).undecryptable).toBe(before)
@@ -187,7 +187,7 @@ export const database: ReadonlyArray<Row> = [
           rmSync(filler)
           const took = sinceNow()
           await until("it to be ready", async () => (await ready(site.service.url)) === 200 ? true : undefined, 30_000)
-          for (const id of theirs) await device.until(id, ["delivered"], 120_000)
+          await device.stored(theirs)
           const recovery = took()
           await device.connected()
           await device.works(friend)

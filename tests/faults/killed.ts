@@ -44,13 +44,13 @@ const whileReceiving = (point: string, times: ReadonlyArray<number>) => async (s
     await site.end("SIGTERM")
     await site.startUntil(`${point}:kill@${time}`)
     const ids: Array<string> = []
-    for (let n = 0; n < 40 || (!site.isOver() && n < 400); n++) ids.push(await friend.write(device, `${time}.${n}`))
+    for (let n = 0; n < 40 || (!site.isOver() && n < 200); n++) ids.push(await friend.write(device, `${time}.${n}`))
     written += ids.length
     await site.over()
     const statuses = await Promise.all(ids.map((id) => site.emulator.ask("GET", `/phones/${friend.phone}/status/${id}`)))
     acknowledged += statuses.filter(({ status }) => status !== "sent").length
     await site.start()
-    await Promise.all(ids.map((id) => device.until(id, ["delivered"])))
+    await device.stored(ids)
   }
   return { seen: `${acknowledged} of ${written} acknowledged before the end; all stored, each told once` }
 }
