@@ -15,7 +15,7 @@ export default defineConfig({
         }
       },
       // these change libraries for the whole process, or are about processes
-      { test: { ...patient, name: "whole", include: ["tests/{chaos,e2e,whatsapp}/**/*.test.ts"] } }
+      { test: { ...patient, name: "whole", include: ["tests/{chaos,e2e,faults,whatsapp}/**/*.test.ts"] } }
     ]
   }
 })

@@ -19,6 +19,10 @@ const received = Metric.counter("whatsapp_journal_projected_total", {
   description: "Journal entries turned into rows and events",
   incremental: true
 })
+const quarantined = Metric.counter("whatsapp_journal_quarantined_total", {
+  description: "Journal entries given up since the database refuses their rows",
+  incremental: true
+})
 
 const failures = Metric.counter("whatsapp_messages_failed_total", {
   description: "Outgoing messages that failed for good, by code",
@@ -36,6 +40,7 @@ export const sendFailed = (messageId: MessageId, { code, whatsapp }: SendFailure
     Effect.zipRight(Metric.update(Metric.tagged(failures, "code", code), 1))
   )
 export const closeCount = (reason: DeviceReason) => Metric.update(Metric.tagged(closes, "reason", reason), 1)
+export const quarantinedCount = Metric.update(quarantined, 1)
 export const projectedCount = (entries: number) => Metric.update(received, entries)
 
 /** A counter that appears with its first count hides that one from `rate()`: all of them begin at zero. */

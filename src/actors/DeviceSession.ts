@@ -6,6 +6,7 @@ import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { Devices } from "../sql/Devices.ts"
 import { Groups } from "../sql/Groups.ts"
+import { isRefusal } from "../sql/Dialect.ts"
 import { Messages } from "../sql/Messages.ts"
 import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
 import { type Connection, CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
@@ -145,9 +146,13 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           Open: (pairing) => comeOnline(socket, pairing),
           Drained: () => drained.open,
           Journalled: () => Effect.zipRight(Queue.offer(journalled, undefined), Queue.offer(historyTold, undefined)),
-          Contacts: ({ contacts: facts }) => contacts.upsert(deviceId, facts),
           GroupsTold: () => groupUpkeep.told,
           GroupsStale: () => groupUpkeep.stale,
+          Contacts: ({ contacts: facts }) =>
+            contacts.upsert(deviceId, facts).pipe(
+              // a name that the database does not take must not stand in the way of all that the socket says after it
+              Effect.catchIf(isRefusal, (error) => Effect.logError("Contacts cannot be written and are left out", error))
+            ),
           Restricted: (told) =>
             Effect.zipRight(Ref.set(restriction, told.restriction), Effect.whenEffect(setConnected, online)),
           Closed: ({ reason }) => Deferred.succeed(ended, reason)

@@ -1,9 +1,11 @@
 import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import { failpoint } from "../domain/Failpoint.ts"
 import { phoneJid } from "../domain/Jid.ts"
-import type { SendFailure } from "../domain/Message.ts"
+import { isForward, type SendFailure } from "../domain/Message.ts"
 import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
+import { Messages } from "../sql/Messages.ts"
 import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { payloadOf } from "./OutboxPayload.ts"
@@ -45,10 +47,24 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
     Effect.gen(function*() {
       const outbox = yield* Outbox
       const contacts = yield* Contacts
+      const messages = yield* Messages
       const signals = yield* Signals
 
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
+
+      /** Waits for a receipt: whoever gives one has the message, and its ack is lost or late. */
+      const received = Effect.fnUntraced(function*(deviceId: DeviceId, row: OutboxRow) {
+        const taps = yield* signals.message(row.messageId)
+        const status = Queue.take(taps).pipe(
+          Effect.zipRight(messages.get(deviceId, row.messageId)),
+          Effect.map(({ status }) => status),
+          // who cannot look now waits for the ack
+          Effect.catchAll(() => Effect.succeed("pending" as const))
+        )
+        yield* Effect.repeat(status, { until: (status) => isForward("sent", status) || status === "sent" })
+        return "received" as const
+      })
 
       /** The address to write to; none if WhatsApp does not know the number. `registered` are numbers that it does know. */
       const recipient = Effect.fnUntraced(function*(
@@ -146,14 +162,21 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
             const payload = yield* payloadOf(row, to.value)
+            failpoint("outbox.taken")
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* claim({ row, payload }))) return
-            const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))
+            failpoint("outbox.claimed")
+            const [took, proof] = yield* Effect.timed(
+              Effect.raceFirst(connection.send(to.value, row.messageId, payload), received(deviceId, row))
+            )
+            failpoint("outbox.acked")
             unacknowledged = 0
             unanswered = 0
-            yield* acknowledged({ row, at: ack.at })
+            // what a receipt proved stands in the row already
+            if (proof !== "received") yield* acknowledged({ row, at: proof.at })
             yield* sendSucceeded(took)
           },
+          Effect.scoped,
           (effect, row) =>
             effect.pipe(
               Effect.catchTags({

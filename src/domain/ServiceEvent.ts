@@ -60,6 +60,16 @@ export const UndecryptableData = Schema.Struct({
   reason: Schema.String
 })
 
+/**
+ * `message.quarantined`: something came whose rows the database refuses. It is kept aside for 14 days under `journalId`; a
+ * person must look, the messages after it are not kept waiting.
+ */
+export const QuarantinedData = Schema.Struct({
+  journalId: Schema.Int,
+  messageIds: Schema.Array(MessageId),
+  reason: Schema.String
+})
+
 /** `message.status`, and once more as `message.delivered` when that is the status. */
 export const MessageStatusData = Schema.Struct({
   messageId: MessageId,
@@ -121,6 +131,7 @@ export const eventTypes = {
   "message.received": MessageData,
   "message.sent": MessageData,
   "message.undecryptable": UndecryptableData,
+  "message.quarantined": QuarantinedData,
   "message.status": MessageStatusData,
   "message.delivered": MessageStatusData,
   "message.edited": MessageEditedData,

@@ -41,6 +41,10 @@ export class Companion {
   /** Online is later than connected: first the offline queue is sent. */
   online = false
   logins = 0
+  /** How many one-time keys each upload brought, and ids that came again with another key. */
+  readonly uploads: Array<number> = []
+  readonly reusedPreKeyIds: Array<number> = []
+  readonly #everUploaded = new Map<number, Buffer>()
   #askedForPreKeys = false
 
   constructor(
@@ -74,7 +78,14 @@ export class Companion {
   }
 
   addPreKeys(keys: ReadonlyArray<OneTimePreKey>): void {
-    for (const key of keys) this.#preKeys.set(key.id, key.publicKey)
+    this.uploads.push(keys.length)
+    for (const key of keys) {
+      const earlier = this.#everUploaded.get(key.id)
+      // The server has given the earlier one out: whoever uses it will not be understood.
+      if (earlier !== undefined && !earlier.equals(key.publicKey)) this.reusedPreKeyIds.push(key.id)
+      this.#everUploaded.set(key.id, key.publicKey)
+      this.#preKeys.set(key.id, key.publicKey)
+    }
     this.#askedForPreKeys = false
   }
 
@@ -95,6 +106,11 @@ export class Companion {
       signedPreKey: this.signedPreKey,
       preKey: next ? { id: next[0], publicKey: next[1] } : undefined
     }
+  }
+
+  /** As if others had used them all. */
+  dropPreKeys(): void {
+    this.#preKeys.clear()
   }
 
   askForPreKeys(count = this.#preKeys.size): void {

@@ -73,7 +73,7 @@ export class Exchange {
     const name = chat instanceof Group ? chat.jid : chat?.phone
     const occasion = { phone: own.phone, device: companion.number, ...(name === undefined ? {} : { to: name }) }
     const refusal = faults.take("ack-error", occasion)
-    if (refusal) return this.#ack(stream, stanza, { error: String(refusal.code) })
+    if (refusal) return this.#refuse(stream, stanza, refusal)
     if (!chat || name === undefined) return this.#ack(stream, stanza, { error: String(NOT_FOUND) })
     const unwanted = chat instanceof Group ? this.#inGroups.refusal(companion, chat) : undefined
     if (unwanted !== undefined) return this.#ack(stream, stanza, { error: String(unwanted) })
@@ -130,6 +130,12 @@ export class Exchange {
     this.#hub.events.emit("ack", error === undefined ? { ...of, id } : { ...of, id, error })
   }
 
+  #refuse(stream: Stream | undefined, stanza: Node, { code, ms }: { readonly code: number; readonly ms?: number }): void {
+    const refuse = () => this.#ack(stream, stanza, { error: String(code) })
+    if (ms === undefined) refuse()
+    else this.#hub.timers.after(ms, refuse)
+  }
+
   #ack(stream: Stream | undefined, stanza: Node, extra: { readonly error?: string; readonly phash?: string }): void {
     this.#hub.stats.add(extra.error === undefined ? "messagesAccepted" : "messagesRefused")
     this.#hub.stats.add("acksSent")
@@ -178,8 +184,11 @@ export class Exchange {
       ciphertext: bytesOf(enc) ?? Buffer.alloc(0)
     }
     const occasion = { phone: from.account.phone, device: from.number, to: device.account.phone }
-    if (device.number === 0 && this.#hub.faults.take("ask-retry", occasion)) {
-      return askForRetry(this.#hub, device, from, incoming, device.pretendFailure(incoming))
+    const pretended = device.number === 0 ? this.#hub.faults.take("ask-retry", occasion) : undefined
+    if (pretended) {
+      const addressed = pretended.lid === true ? { ...incoming, to: device.account.lidJid() } : incoming
+      const ask = () => askForRetry(this.#hub, device, from, addressed, device.pretendFailure(incoming))
+      return pretended.ms === undefined ? ask() : void this.#hub.timers.after(pretended.ms, ask)
     }
     if (stanza.attrs.category === "peer") return device.receivePeer(incoming)
     const { outcome, retry } = device.receive(incoming)

@@ -57,19 +57,21 @@ export type Fault =
     /** A message is delivered (unless `deliver` is false), its ack is not sent. */
     | OfMessage & { readonly kind: "ack-drop"; readonly deliver?: boolean }
     | OfMessage & { readonly kind: "ack-delay"; readonly ms: number }
-    /** A message is refused with this error in its ack, and not delivered. */
-    | OfMessage & { readonly kind: "ack-error"; readonly code: number }
+    /** A message is refused with this error in its ack (at once, or after `ms`), and not delivered. */
+    | OfMessage & { readonly kind: "ack-error"; readonly code: number; readonly ms?: number }
     /** The ack says that the device list was stale. */
     | OfMessage & { readonly kind: "ack-phash" }
     /** TCP is cut in place of the ack; the message is delivered unless `deliver` is false. */
     | OfMessage & { readonly kind: "ack-close"; readonly deliver?: boolean }
-    /** The peer's phone claims that it could not read the message and asks for it again. */
-    | OfMessage & { readonly kind: "ask-retry" }
+    /** The peer's phone claims that it could not read the message and asks for it again: after `ms`, or under its LID. */
+    | OfMessage & { readonly kind: "ask-retry"; readonly ms?: number; readonly lid?: boolean }
     /** The ciphertext for a linked device is spoiled; its retry receipt is then answered with a good one. */
     | ToDevice & { readonly kind: "corrupt" }
     /** The stanza for a linked device goes out twice; or its message a second time, encrypted anew. */
     | ToDevice & { readonly kind: "duplicate" }
     | ToDevice & { readonly kind: "re-encrypt" }
+    /** The next look at app state is answered with a blob that lies on the media server. */
+    | OfDevice & { readonly kind: "app-state-blob" }
     /** A medium cannot be put on the media server, or not at once. */
     | { readonly kind: "upload"; readonly how: MediaFault; readonly status?: number; readonly ms?: number }
     /** A medium cannot be fetched, comes late, with a byte that is another, cut off, or only half of it as if whole. */

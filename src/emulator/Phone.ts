@@ -272,6 +272,11 @@ export class Phone {
     this.#give(undefined, ids)
   }
 
+  /** Gives a receipt for an id, whatever this phone has seen of it. */
+  receipt(to: string, id: string, type: ReceiptType): void {
+    sendReceipt(this.#hub, this.account.primary, this.#known(to), { ids: [id], type, addressedAs: this.jid })
+  }
+
   /** Answers every message of someone else. Off with `undefined`. */
   autoReply(reply: ((received: Received) => Reply | Promise<Reply>) | undefined): void {
     this.#reply = reply

@@ -38,6 +38,8 @@ const names = { transformQueryNames: String.camelToSnake, transformResultNames: 
 const connectTimeout = Duration.seconds(5)
 /** Shorter than any statement time-out that makes sense, so that an unused connection ends in order and not as a stall. */
 const idleTimeout = Duration.seconds(5)
+/** SQLite's driver remembers as long that a statement could not be prepared, although its cause may have gone. */
+const preparedFor = Duration.seconds(5)
 /** Statements that wait for a free connection; beyond it they fail at once. */
 const waitingStatements = 1000
 
@@ -61,7 +63,7 @@ export const sqlite = (filename: string, variable = "DATA_DIR") =>
       if (filename !== ":memory:") {
         yield* Effect.tryPromise(() => mkdir(dirname(filename), { recursive: true, mode: 0o700 }))
       }
-      const client = yield* SqliteClient.make({ filename, ...names })
+      const client = yield* SqliteClient.make({ filename, ...names, prepareCacheTTL: preparedFor })
       // the driver's own default in WAL mode may lose the last commits in a power cut
       yield* client.unsafe("PRAGMA synchronous = FULL")
       // short: the driver waits on the event loop's time; longer locks are waited for between the tries of a transaction

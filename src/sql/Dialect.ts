@@ -85,6 +85,25 @@ const conflicts = new Set<string | number>([
 /** Another transaction was in the way: the same again may well succeed. */
 export const isConflict = (error: unknown): boolean => Option.exists(codeOf(error), (code) => conflicts.has(code))
 
+const refusals = new Set<string | number>([
+  // MySQL: null, out of range, cut off, not of the type or character set, too long, refused by a trigger or check, too large
+  1048, 1264, 1265, 1292, 1366, 1406, 1644, 3819, 4025, 1062, 1153,
+  "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"
+])
+/** The database works and will never take this: what is wrong is what was to be written. */
+export const isRefusal = (error: unknown): boolean =>
+  Option.match(codeOf(error), {
+    // a driver refuses by itself what it cannot bind
+    onNone: () => error instanceof SqlError || error instanceof StorageUnavailable ? isRefusal(error.cause) : error instanceof TypeError || error instanceof RangeError,
+    onSome: (code) => refusals.has(code) || `${code}`.startsWith("SQLITE_CONSTRAINT")
+  })
+
+const disconnects = new Set(["ECONNRESET", "EPIPE", "PROTOCOL_CONNECTION_LOST"])
+/** The connection has ended in the middle of a statement. */
+export const isDisconnect = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "code") && Predicate.isString(error.code) && disconnects.has(error.code) ||
+  Predicate.hasProperty(error, "cause") && isDisconnect(error.cause)
+
 const duplicates = new Set<string | number>([1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"])
 /** A unique key has this value already. */
 export const isDuplicate = (error: unknown): boolean =>

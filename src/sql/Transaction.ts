@@ -16,7 +16,11 @@ export const makeWithTransaction = (sql: SqlClient.SqlClient, begin: string): Sq
       onSome: ([connection, depth]) => nested(connection, depth + 1, effect)
     }))
 
-const run = (connection: Connection, statement: string) => connection.executeUnprepared(statement, [], undefined)
+/** SQLite's driver throws when a statement cannot be prepared, for instance since the file cannot be read. */
+const run = (connection: Connection, statement: string) =>
+  Effect.suspend(() => connection.executeUnprepared(statement, [], undefined)).pipe(
+    Effect.catchAllDefect((cause) => new SqlError({ cause, message: `Failed to execute ${statement}` }))
+  )
 
 const within = <A, E, R>(effect: Effect.Effect<A, E, R>, connection: Connection, depth: number) =>
   Effect.mapInputContext(effect, (context: Context.Context<R>) =>

@@ -1,6 +1,7 @@
 import { type AuthenticationCreds, type BinaryNode, makeWASocket, proto, type UserFacingSocketConfig, type WASocket } from "@whiskeysockets/baileys"
 import { Clock, Duration, Effect, Option, Runtime } from "effect"
 import { Agent as HttpsAgent } from "node:https"
+import { failpoint } from "../domain/Failpoint.ts"
 import { bareJid } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import { Arrivals } from "./Arrivals.ts"
@@ -11,6 +12,7 @@ import type { DeviceCaches } from "./DeviceCaches.ts"
 import type { Egress } from "./Egress.ts"
 import { makeGroupMemory } from "./GroupMemory.ts"
 import { changesGroups, groupEntry, isOfGroup } from "./GroupNotification.ts"
+import { makeHearing } from "./Hearing.ts"
 import { receiptStatus } from "./InboundFacts.ts"
 import { ciphertextDigest, encodeRecord, kindOf, receiptDigest, undecryptableDigest } from "./JournalRecord.ts"
 import type { KeyStore } from "./KeyStore.ts"
@@ -26,6 +28,8 @@ export interface BaileysSocket {
   readonly forgetGroup: (groupId: string) => void
   /** milliseconds since 1970, of the last frame that could be read */
   readonly lastHeard: () => number
+  /** for how many milliseconds messages have come in and none was dealt with */
+  readonly deafFor: () => number
 }
 
 /** A name that phones accept in every way of linking; some refuse to link one they do not know. */
@@ -50,6 +54,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const arrivals = new Arrivals()
   const acknowledged = new BoundedCache<true>({ capacity: 1000, ttl: "10 minutes" })
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
+  const hearing = makeHearing(now)
   let lastHeard = now()
   // an agent that is only there for its authority speaks nothing but TLS
   const onlyTls = socketUrl?.startsWith("ws:") && egress.agent instanceof HttpsAgent
@@ -180,9 +185,15 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   }
 
   const sock = makeWASocket(config)
-  const guards: SocketGuards = guardSocket(sock, { heard: () => (lastHeard = now()), before, durable: store.durable })
+  const guards: SocketGuards = guardSocket(sock, {
+    heard: () => (lastHeard = now()),
+    before,
+    handling: hearing.message,
+    durable: store.durable
+  })
   const { lid } = creds.me ?? {}
   sock.ev.on("creds.update", () => {
+    failpoint("creds.handed")
     // a login that does not name it takes it away
     if (creds.me && !creds.me.lid && lid) creds.me.lid = lid
     store.saveCreds(creds)
@@ -191,7 +202,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     if (receivedPendingNotifications === true) groups.drained()
   })
 
-  const socket: BaileysSocket = { sock, guards, forgetGroup: groups.forget, lastHeard: () => lastHeard }
+  const socket: BaileysSocket = { sock, guards, forgetGroup: groups.forget, lastHeard: () => lastHeard, deafFor: hearing.deafFor }
   return socket
 })
 

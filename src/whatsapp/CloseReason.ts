@@ -170,6 +170,7 @@ export const unreadableFrame: CloseReason = {
   action: backoff(2000)
 }
 export const silent: CloseReason = { ...connectionLost, text: "WhatsApp has gone silent.", code: 408 }
+export const deaf: CloseReason = { ...connectionLost, text: "Messages from WhatsApp came in and were not dealt with.", code: null }
 
 /** What an ended socket means, from whatever Baileys, `ws` or we ended it with. */
 export const closeReason = (error: unknown, now: DateTime.Utc, proxied = false): CloseReason => {

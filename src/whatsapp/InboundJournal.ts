@@ -43,6 +43,8 @@ export class InboundJournal extends Context.Tag("whatsapp-service/InboundJournal
   readonly groups: (deviceId: DeviceId, limit: number) => Effect.Effect<ReadonlyArray<GroupEntry>, StorageUnavailable>
   /** Call within the transaction of what the entries became. The ciphertext hashes stay for 14 days, to know a redelivery. */
   readonly done: (deviceId: DeviceId, ids: ReadonlyArray<number>) => Effect.Effect<void, StorageUnavailable>
+  /** Gives an entry up that no rows can be made of: it stays as it is for 14 days. Call within the transaction that tells it. */
+  readonly quarantine: (deviceId: DeviceId, id: number) => Effect.Effect<void, StorageUnavailable>
   /** Removes what is done and older than 14 days, at most `limit` rows. */
   readonly prune: (limit: number) => Effect.Effect<number, StorageUnavailable>
 }>() {
@@ -129,6 +131,13 @@ const make = Effect.gen(function*() {
     ).pipe(Effect.catchTag("SqlError", (cause) => new StorageUnavailable({ cause })))
   })
 
+  const quarantine = Effect.fn("InboundJournal.quarantine")(function*(deviceId: DeviceId, id: number) {
+    const now = yield* Clock.currentTimeMillis
+    yield* sql`UPDATE inbound_journal SET kind = 'quarantined', done_at = ${now} WHERE device_id = ${deviceId} AND id = ${id}`.pipe(
+      Effect.catchTag("SqlError", (cause) => new StorageUnavailable({ cause }))
+    )
+  })
+
   const history: InboundJournal["Type"]["history"] = Effect.fn("InboundJournal.history")(function*(deviceId) {
     const found = yield* selectHistory(deviceId).pipe(Effect.catchTags(unavailable))
     if (Option.isNone(found)) return Option.none()
@@ -167,7 +176,7 @@ const make = Effect.gen(function*() {
     return old.length
   })
 
-  return InboundJournal.of({ pending, history, groups, done, prune })
+  return InboundJournal.of({ pending, history, groups, done, quarantine, prune })
 })
 
 const completed = (fact: Inbound, complete: (person: ContactFact) => ContactFact): Inbound => {

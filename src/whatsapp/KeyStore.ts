@@ -2,6 +2,7 @@ import { type AuthenticationCreds, BufferJSON, proto, type SignalDataSet, type S
 import { Duration, Effect, Either, Exit, Runtime, Schedule } from "effect"
 import type { Undecipherable } from "../domain/Cipher.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import { failpoint } from "../domain/Failpoint.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
 import type { AuthChanges, AuthError, AuthMutation, AuthRows, JournalRow } from "./AuthRows.ts"
 import { BoundedCache } from "./BoundedCache.ts"
@@ -91,7 +92,10 @@ export const makeKeyStore = (options: {
   const commit = async (batch: Batch): Promise<void> => {
     await run(rows.write(deviceId, epoch, { mutations: [...batch.mutations.values()], journal: [...batch.journal.values()] }))
     for (const [key, value] of batch.values) cache.set(key, value)
-    if (batch.journal.size > 0) options.onJournalled()
+    if (batch.mutations.has(keyOf("creds", ""))) failpoint("creds.stored")
+    if (batch.journal.size === 0) return
+    failpoint("journal.committed")
+    options.onJournalled()
   }
 
   const flush = async (): Promise<void> => {

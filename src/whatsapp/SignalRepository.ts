@@ -1,5 +1,6 @@
 import { type BinaryNode, DEFAULT_CONNECTION_CONFIG, type SignalDataSet, type SignalKeyStoreWithTransaction, type SocketConfig } from "@whiskeysockets/baileys"
 import { AsyncResource } from "node:async_hooks"
+import { failpoint, stallpoint } from "../domain/Failpoint.ts"
 import { BoundedCache } from "./BoundedCache.ts"
 import { ciphertextDigest, encodeRecord, type JournalRecord, kindOf, plaintextOf, undecryptableDigest } from "./JournalRecord.ts"
 import { type JournalSet, journalType } from "./KeyStore.ts"
@@ -42,6 +43,7 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
   const journalled = async (ciphertext: Uint8Array, decrypt: () => Promise<Uint8Array>): Promise<Uint8Array> => {
     const stanza = journalling.stanzaOf(ciphertext)
     if (stanza === undefined) return locked(decrypt)
+    await stallpoint("message.decrypt")
     const digest = ciphertextDigest(stanza, ciphertext)
     const { attrs } = stanza
     try {
@@ -76,7 +78,11 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
     decryptGroupMessage: (options) => journalled(options.msg, () => repository.decryptGroupMessage(options)),
     encryptMessage: async (options) => {
       await resolve(options.jid)
-      return locked(() => repository.encryptMessage(options))
+      return locked(async () => {
+        const encrypted = await repository.encryptMessage(options)
+        failpoint("ratchet.stepped")
+        return encrypted
+      })
     },
     injectE2ESession: async (options) => {
       await resolve(options.jid)

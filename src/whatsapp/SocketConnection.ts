@@ -2,12 +2,13 @@ import { type AuthenticationCreds, type BinaryNode, USyncQuery, USyncUser, type 
 import { Array, Clock, DateTime, Deferred, Duration, Effect, Runtime, Schedule } from "effect"
 import type { ChatState } from "../domain/ChatState.ts"
 import type { ContactFact } from "../domain/Contact.ts"
+import { failpoint } from "../domain/Failpoint.ts"
 import { type Jid, userOf } from "../domain/Jid.ts"
 import type { MessageId } from "../domain/Message.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { identityOf, isPaired, makeBaileysSocket } from "./BaileysSocket.ts"
 import { BoundedCache } from "./BoundedCache.ts"
-import { ClosedBecause, type CloseReason, closeReason, connectionLost, pairedAndLeftOpen, silent } from "./CloseReason.ts"
+import { ClosedBecause, type CloseReason, closeReason, connectionLost, deaf, pairedAndLeftOpen, silent } from "./CloseReason.ts"
 import { contactFacts } from "./ContactFacts.ts"
 import { within } from "./Deadline.ts"
 import type { DeviceCaches } from "./DeviceCaches.ts"
@@ -120,6 +121,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     return true
   }
   const tell = (contacts: ReadonlyArray<ContactFact>) => {
+    failpoint("listener.contacts")
     for (const chunk of Array.chunksOf(contacts.filter(isNews), contactsAtOnce)) {
       if (chunk.length > 0) outlet.publish(SocketEvent.Contacts({ contacts: chunk }))
     }
@@ -155,6 +157,8 @@ export const connect = Effect.fnUntraced(function*(parts: {
         return
       case "dead":
         return guards.fail(new ClosedBecause(silent))
+      case "deaf":
+        return guards.fail(new ClosedBecause(deaf))
       case "left-open":
         return guards.fail(new ClosedBecause(pairedAndLeftOpen))
       case "drained":
@@ -171,7 +175,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     if (phase === "connecting" && isPaired(creds)) questions.hurry(at)
     const lastHeard = socket.lastHeard()
     const genuine = parts.socketUrl === undefined
-    settle(judge({ phase, startedAt, openedAt, pairedAt, drained, lastHeard, lastAsked, genuine }, at))
+    settle(judge({ phase, startedAt, openedAt, pairedAt, drained, lastHeard, lastAsked, deafFor: socket.deafFor(), genuine }, at))
   })
   yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("2 seconds")))
 

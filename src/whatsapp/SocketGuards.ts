@@ -20,18 +20,21 @@ export interface SocketGuards {
 
 type Listener = (...args: ReadonlyArray<unknown>) => unknown
 
+const unhandled = { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }
+
 /** A peer that answers the close frame needs a round trip, a dead one would keep us for 30 s. */
 const closeTimeout = 1000
 
 /**
  * Stands between Baileys and its WebSocket: what a listener throws ends this socket and not the process; frames pass the
  * write gate; refused upgrades and dead links end in time. `heard` is called for every frame that could be read, `before`
- * ahead of the listeners of a stanza, which wait for it; what it hands over to the database is `durable` before an answer of
- * theirs leaves.
+ * ahead of the listeners of a stanza, which wait for it, `handling` hears when those of a message have ended; what they hand
+ * over to the database is `durable` before an answer of theirs leaves.
  */
 export const guardSocket = (sock: WASocket, hooks: {
   readonly heard: () => void
   readonly before: (event: string, stanza: BinaryNode) => Promise<void> | undefined
+  readonly handling: (handled: Promise<unknown>) => void
   readonly durable: () => Promise<void> | undefined
 }): SocketGuards => {
   const { ws } = sock
@@ -57,12 +60,21 @@ export const guardSocket = (sock: WASocket, hooks: {
     try {
       await listener.apply(ws, [...args])
     } catch (error) {
-      fail(new ClosedBecause(event === "message" ? unreadableFrame : { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }, error))
+      fail(new ClosedBecause(event === "message" ? unreadableFrame : unhandled, error))
     }
   }
-  const dispatch = (event: string | symbol, args: ReadonlyArray<unknown>) => {
-    for (const listener of ws.rawListeners(event)) void call(event, listener as Listener, args)
-  }
+  const dispatch = (event: string | symbol, args: ReadonlyArray<unknown>): Promise<unknown> =>
+    Promise.all(ws.rawListeners(event).map((listener) => call(event, listener as Listener, args)))
+  // Baileys tells its events out of timers, too, where nobody would catch what a listener throws
+  const on = sock.ev.on.bind(sock.ev)
+  sock.ev.on = (event, listener) =>
+    on(event, (told) => {
+      try {
+        listener(told)
+      } catch (error) {
+        fail(new ClosedBecause(unhandled, error))
+      }
+    })
   const questions = (event: string) => ws.rawListeners(event).filter((listener) => !permanent.has(listener))
   const settle = () => {
     const closed = new Error("Connection Closed")
@@ -72,7 +84,7 @@ export const guardSocket = (sock: WASocket, hooks: {
   const closeAfter = async (frames: Promise<unknown>, args: ReadonlyArray<unknown>) => {
     await frames
     settle()
-    dispatch("close", args)
+    void dispatch("close", args)
   }
 
   ws.emit = (event: string | symbol, ...args: ReadonlyArray<unknown>): boolean => {
@@ -92,8 +104,8 @@ export const guardSocket = (sock: WASocket, hooks: {
       return true
     }
     const ready = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
-    if (ready === undefined) dispatch(event, args)
-    else void ready.then(() => dispatch(event, args))
+    const handled = ready === undefined ? dispatch(event, args) : ready.then(() => dispatch(event, args))
+    if (event === "CB:message") hooks.handling(handled)
     return true
   }
 

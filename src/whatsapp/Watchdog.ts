@@ -8,6 +8,8 @@ const limits = {
   drainElsewhere: Duration.toMillis("10 seconds"),
   /** WhatsApp ends the stream of a linking that is complete; whoever does not is left */
   restart: Duration.toMillis("10 seconds"),
+  /** messages have come in and nothing has become of any of them */
+  deaf: Duration.toMillis("60 seconds"),
   /** longer than Baileys' own keep-alive may take, and early enough for an answer to count */
   quiet: Duration.toMillis("11 seconds")
 }
@@ -19,6 +21,8 @@ export interface Seen {
   readonly openedAt: number
   readonly pairedAt: number | undefined
   readonly drained: boolean
+  /** for how long messages have come in of which none was dealt with */
+  readonly deafFor: number
   readonly lastHeard: number
   /** when something was asked because it was quiet */
   readonly lastAsked: number
@@ -26,14 +30,15 @@ export interface Seen {
   readonly genuine: boolean
 }
 
-/** What has become of it: `left-open` after a linking, `drained` without being told, `quiet` and to be asked something. */
-export type Verdict = "well" | "dead" | "left-open" | "drained" | "quiet"
+/** What has become of it: `deaf` since messages get nowhere, `left-open` after a linking, `drained` without being told, `quiet` and to be asked something. */
+export type Verdict = "well" | "dead" | "deaf" | "left-open" | "drained" | "quiet"
 
 export const judge = (seen: Seen, at: number): Verdict => {
   const { genuine, lastHeard, pairedAt, phase } = seen
   if (phase === "closed") return "well"
   if (phase === "connecting") return at - seen.startedAt > limits.login ? "dead" : "well"
   if (at - lastHeard > limits.silence) return "dead"
+  if (seen.deafFor > limits.deaf) return "deaf"
   if (pairedAt !== undefined && at - pairedAt > limits.restart) return "left-open"
   if (phase === "pairing") return "well"
   if (!seen.drained && at - seen.openedAt > (genuine ? limits.drain : limits.drainElsewhere)) return genuine ? "dead" : "drained"

@@ -1,3 +1,5 @@
+import { failpoint } from "../domain/Failpoint.ts"
+
 /** Where a frame that matters to someone stands. */
 export interface Ticket {
   state: "waiting" | "written"
@@ -81,9 +83,12 @@ export class WriteGate {
   }
 
   #leave(frame: Frame): void {
+    if (frame.ticket) failpoint("message.leaves")
     if (frame.ticket) frame.ticket.state = "written"
     try {
       this.#write(frame.data, frame.callback)
+      if (frame.ticket) failpoint("message.left")
+      failpoint("frame.left")
     } catch (error) {
       frame.callback?.(error instanceof Error ? error : new Error(String(error)))
     }

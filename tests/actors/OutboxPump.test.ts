@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, TestClock } from "effect"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
+import { Inbound } from "../../src/domain/Inbound.ts"
+import { phoneJid } from "../../src/domain/Jid.ts"
 import type { MessageId } from "../../src/domain/Message.ts"
 import { Signals } from "../../src/actors/Signals.ts"
 import { Messages } from "../../src/sql/Messages.ts"
@@ -55,6 +57,30 @@ describe("OutboxPump", () => {
       yield* settle
       expect(socket.sent.map(({ messageId }) => messageId)).toEqual([id, id])
       expect((yield* statusOf(deviceId, id)).status).toBe("sent")
+    }).pipe(Effect.provide(actorsLayer)))
+
+  it.scoped("takes a receipt for the ack that was lost, and goes on with the chat", () =>
+    Effect.gen(function*() {
+      const { deviceId, online, settle } = yield* makeDevice()
+      const fake = yield* FakeWhatsApp
+      const socket = yield* online
+      fake.answer = (id) => (id === first ? Effect.never : acked)
+      const first = yield* accept(deviceId, "its ack is lost")
+      const second = yield* accept(deviceId, "waits behind it")
+      yield* settle
+      expect(socket.sent.map(({ messageId }) => messageId)).toEqual([first])
+      // a tap that nothing stands behind
+      yield* (yield* Signals).messagesChanged([first])
+      yield* settle
+      expect(socket.sent.length).toBe(1)
+      const origin = { chat: phoneJid(budi), peer: { phone: budi }, participant: undefined, fromMe: false }
+      yield* (yield* Messages).record(deviceId, [
+        Inbound.Receipt({ origin, messageIds: [first], status: "delivered", timestamp: yield* DateTime.now })
+      ])
+      yield* (yield* Signals).messagesChanged([first])
+      yield* settle
+      expect(socket.sent.map(({ messageId }) => messageId)).toEqual([first, second])
+      expect((yield* statusOf(deviceId, first)).status).toBe("delivered")
     }).pipe(Effect.provide(actorsLayer)))
 
   it.scoped("replaces a link on which nothing is acknowledged", () =>

@@ -85,6 +85,33 @@ describe("the control API", () => {
     expect(client.closeCode).toBe(503)
   })
 
+  it("lets letters come late and twice, receipts out of turn, and counts keys", async () => {
+    const { budi, call, link, server } = await controlled()
+    const client = await link()
+    const [, letter] = await call("POST", `/phones/${BUDI}/letters`, { to: SITI, text: "terlambat" })
+    await call("POST", `/phones/${BUDI}/messages`, { to: SITI, text: "dulu" })
+    await client.untilMessage("dulu")
+    await call("POST", `/phones/${BUDI}/letters/${letter.id}/deliver`)
+    expect((await client.untilMessage("terlambat")).message.key.id).toBe(letter.id)
+    await budi.waitForStatus(letter.id, "delivered")
+    expect(await call("GET", `/phones/${BUDI}/status/${letter.id}`)).toEqual([200, { status: "delivered" }])
+    const redelivered = server.waitFor("receipt", ({ ids }) => ids.includes(letter.id))
+    await call("POST", `/phones/${BUDI}/resend`, { id: letter.id })
+    await redelivered
+    await call("POST", `/phones/${BUDI}/receipts`, { delivered: false })
+    const sent = await client.send(BUDI, "dibaca")
+    await client.untilAck(sent)
+    await call("POST", `/phones/${BUDI}/receipt`, { to: SITI, id: sent, type: "read" })
+    await client.untilStatus(sent, 4)
+    const uploaded = server.waitFor("preKeys")
+    await call("POST", `/phones/${SITI}/devices/1/pre-keys`, { drop: true })
+    await uploaded
+    expect(await call("GET", `/phones/${SITI}/devices/1`)).toMatchObject([200, { online: true, reusedPreKeyIds: [] }])
+    expect(await call("GET", "/audit")).toMatchObject([200, { accepted: 1, shown: 1, unreadable: [] }])
+    expect(await call("POST", `/phones/${BUDI}/receipt`, { to: SITI, id: sent, type: "eaten" })).toEqual(refusal(400, "bad-request"))
+    expect(await call("POST", `/phones/${BUDI}/letters/none/deliver`)).toEqual(refusal(404, "unknown-message"))
+  })
+
   it("makes groups, speaks in them and changes them", async () => {
     const { call, link } = await controlled()
     const client = await link()

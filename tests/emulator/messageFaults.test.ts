@@ -31,6 +31,16 @@ describe("messages from a linked device", () => {
     await client.untilAck(id)
   })
 
+  it("refuses late", async () => {
+    const { budi, link, server } = await world()
+    const client = await link()
+    server.faults.add({ kind: "ack-error", code: 463, ms: 60, times: 1 })
+    const id = await client.send(BUDI, "ditolak")
+    expect(client.acks).toEqual([])
+    expect(await client.untilAck(id)).toMatchObject({ error: "463" })
+    expect(budi.inbox.length).toBe(0)
+  })
+
   it("refuses with any error, to one recipient", async () => {
     const { budi, link, server } = await world()
     const ani = server.phone("6281200000002")

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
 import type { Breakage } from "../../src/emulator/server/Breakage.ts"
+import { oddStanzas } from "../../src/emulator/server/oddStanzas.ts"
 import type { Node } from "../../src/emulator/protocol/codec.ts"
 import { node } from "../../src/emulator/protocol/node.ts"
 import { query, type WireClient } from "./wire.ts"
@@ -151,6 +152,9 @@ describe("on the stream", () => {
     "bad-node": async ({ wire }) => expect(wire.node()).rejects.toThrow(/invalid|end of stream|token/),
     "truncated-node": async ({ wire }) => expect(wire.node()).rejects.toThrow("end of stream"),
     "bad-zlib": async ({ wire }) => expect(wire.node()).rejects.toThrow(/invalid|incorrect/),
+    "odd-stanzas": async ({ wire }) => {
+      for (const odd of oddStanzas) expect((await wire.node()).tag).toBe(odd.tag)
+    },
     "reset": async ({ wire }) => wire.until(() => wire.closeCode === 1006),
     "close": async ({ wire }) => wire.until(() => wire.closeCode === 1000),
     "stream-end": async ({ wire }) => {

@@ -35,6 +35,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   readonly groupJournal: Array<GroupEntry>
   readonly histories: Array<HistoryEntry>
   history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
+  readonly quarantined: Array<number>
 }>() {
   static readonly layer = Layer.effectContext(
     Effect.gen(function*() {
@@ -50,6 +51,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         journal: [],
         groups: noGroups,
         groupJournal: [],
+        quarantined: [],
         histories: [],
         history: () => new QueryFailed({ query: "history", cause: new Error("no history") })
       }
@@ -114,6 +116,11 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
             fake.groupJournal.splice(0, fake.groupJournal.length, ...fake.groupJournal.filter((entry) => !done.has(entry.id)))
             fake.histories.splice(0, fake.histories.length, ...fake.histories.filter((entry) => !done.has(entry.id)))
             fake.journal.splice(0, fake.journal.length, ...fake.journal.filter((entry) => !done.has(entry.id)))
+          }),
+        quarantine: (_, id) =>
+          Effect.sync(() => {
+            fake.quarantined.push(id)
+            fake.journal.splice(0, fake.journal.length, ...fake.journal.filter((entry) => entry.id !== id))
           }),
         prune: () => Effect.succeed(0)
       })

@@ -16,7 +16,12 @@ export const freePort = () =>
   })
 
 /** Asks until the answer is not undefined; says what it waited for when it gives up. */
-export const until = async <A>(what: string, ask: () => Promise<A | undefined> | A | undefined, timeout = 20_000): Promise<A> => {
+export const until = async <A>(
+  what: string,
+  ask: () => Promise<A | undefined> | A | undefined,
+  timeout = 60_000,
+  every = 25
+): Promise<A> => {
   const end = performance.now() + timeout
   let last: unknown
   for (;;) {
@@ -27,7 +32,7 @@ export const until = async <A>(what: string, ask: () => Promise<A | undefined> |
       last = error
     }
     if (performance.now() > end) throw new Error(`gave up waiting for ${what}`, { cause: last })
-    await new Promise((resolve) => setTimeout(resolve, 25))
+    await new Promise((resolve) => setTimeout(resolve, every))
   }
 }
 

@@ -64,21 +64,23 @@ export const makeService = async (
     return json.data
   }
 
-  const start = async () => {
-    const running = startBuilt(["serve"], env)
+  /** `more` is for this life alone. */
+  const start = async (more: Readonly<Record<string, string>> = {}) => {
+    const running = startBuilt(["serve"], { ...env, ...more })
     built = running
     running.child.stdout?.on("data", onOutput)
     running.child.stderr?.on("data", onOutput)
     await until(
       "the service to be ready",
       async () => {
-        if (running.child.exitCode !== null) throw new Error(running.output())
+        if (isOver()) return true
         return (await fetch(`${url}/health/ready`)).ok ? true : undefined
       },
-      90_000
+      120_000
     ).catch((error: unknown) => {
       throw new Error(`the service did not start:\n${running.output()}`, { cause: error })
     })
+    if (isOver()) throw new Error(`the service ended at its start:\n${running.output()}`)
     // good for a day, and over restarts
     if (token === "") token = (await ask("POST", "/api/auth/login", admin)).token
   }
@@ -87,6 +89,10 @@ export const makeService = async (
     const code = await built?.end(signal)
     return code ?? null
   }
+
+  /** Waits until it has ended by itself. */
+  const ended = (within?: number) => until("the service to end", () => isOver() ? true : undefined, within)
+  const isOver = () => built === undefined || built.child.exitCode !== null || built.child.signalCode !== null
 
   /** Collects events from `lastEventId` on, through as many connections as it takes. */
   const events = (lastEventId?: number) => {
@@ -126,6 +132,8 @@ export const makeService = async (
     authorization: () => `Bearer ${token}`,
     start,
     end,
+    ended,
+    isOver,
     /** such as SIGSTOP and SIGCONT, which freeze and thaw it */
     signal: (signal: NodeJS.Signals) => built?.child.kill(signal),
     call,

@@ -8,6 +8,7 @@ const open: Seen = {
   openedAt: 0,
   pairedAt: undefined,
   drained: true,
+  deafFor: 0,
   lastHeard: 0,
   lastAsked: 0,
   genuine: true
@@ -29,6 +30,8 @@ describe("the watchdog", () => {
     ["WhatsApp that never ends to", { drained: false, lastHeard: 90 * second }, 91, "dead"],
     ["another server that hands over", { drained: false, genuine: false, lastHeard: 10 * second }, 10, "well"],
     ["another server that does not say so", { drained: false, genuine: false, lastHeard: 10 * second }, 11, "drained"],
+    ["a line on which messages wait for a minute", { lastHeard: 100 * second, deafFor: 60 * second }, 101, "well"],
+    ["a line on which they wait longer", { lastHeard: 100 * second, deafFor: 61 * second }, 101, "deaf"],
     ["what is over", { phase: "closed" }, 1000, "well"]
   ]
   it.each(cases)("%s", (_name, seen, seconds, verdict) => {

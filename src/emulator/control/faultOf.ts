@@ -24,6 +24,7 @@ const required: Record<FaultKind, Readonly<Record<string, Check>>> = {
   "corrupt": {},
   "duplicate": {},
   "re-encrypt": {},
+  "app-state-blob": {},
   "upload": { how: "string" },
   "download": { how: "string" },
   "passkey": {}

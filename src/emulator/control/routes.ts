@@ -6,8 +6,10 @@ import { proto } from "../protocol/codec.ts"
 import { node } from "../protocol/node.ts"
 import type { Received } from "../Received.ts"
 import { type Breakage, breakages } from "../server/Breakage.ts"
+import { deviceRoutes } from "./deviceRoutes.ts"
 import { faultOf } from "./faultOf.ts"
 import { groupRoutes } from "./groupRoutes.ts"
+import { letterRoutes } from "./letterRoutes.ts"
 import { mediaRoutes, shownMedium } from "./mediaRoutes.ts"
 import { messageRoutes } from "./messageRoutes.ts"
 import { personRoutes } from "./personRoutes.ts"
@@ -135,5 +137,7 @@ export const routes: ReadonlyArray<Route> = [
   ...groupRoutes,
   ...mediaRoutes,
   ...messageRoutes,
-  ...personRoutes
+  ...personRoutes,
+  ...letterRoutes,
+  ...deviceRoutes
 ]

@@ -1,7 +1,22 @@
+import { randomBytes } from "node:crypto"
+import { proto } from "../protocol/codec.ts"
 import { bytesOf, child, children, node } from "../protocol/node.ts"
 import type { Query } from "./Query.ts"
 
 const MAX_PATCHES = 256
+
+/** Names a blob that lies elsewhere, where a client has to fetch it. */
+const blobReference = () =>
+  Buffer.from(
+    proto.ExternalBlobReference.encode({
+      mediaKey: randomBytes(32),
+      directPath: "/v/emulated-blob",
+      handle: "emulated",
+      fileSizeBytes: 1000,
+      fileSha256: randomBytes(32),
+      fileEncSha256: randomBytes(32)
+    }).finish()
+  )
 
 /** App state is sealed for the server: it keeps patches in order and hands them on. */
 export const appState: Query = ({ companion, hub, iq }) => {
@@ -11,6 +26,9 @@ export const appState: Query = ({ companion, hub, iq }) => {
     const { name = "", version = "0" } = collection.attrs
     const stored = account.appState.get(name) ?? []
     const patch = bytesOf(child(collection, "patch"))
+    if (hub.faults.take("app-state-blob", { phone: account.phone, device: companion.number })) {
+      return node("collection", { name, version }, [node("snapshot", {}, blobReference())])
+    }
     if (patch) {
       if (Number(version) !== stored.length || stored.length >= MAX_PATCHES) {
         return node("collection", { name, version: String(stored.length), type: "error" }, [

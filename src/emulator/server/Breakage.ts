@@ -3,6 +3,7 @@ import { deflateSync } from "node:zlib"
 import { encodeNode } from "../protocol/codec.ts"
 import { frame } from "../protocol/frames.ts"
 import { node } from "../protocol/node.ts"
+import { oddStanzas } from "./oddStanzas.ts"
 
 interface Target {
   readonly sendPlain: (plaintext: Uint8Array) => void
@@ -29,6 +30,8 @@ export const breakages = {
   "bad-node": (to: Target) => to.sendPlain(Buffer.from([0, 248, 3, 255, 255, 255])),
   "truncated-node": (to: Target) => to.sendPlain(someNode().subarray(0, 5)),
   "bad-zlib": (to: Target) => to.sendPlain(Buffer.concat([Buffer.from([2]), deflateSync(someNode()).fill(7, 2)])),
+  /** Well-formed nodes that lack what their kind has. */
+  "odd-stanzas": (to: Target) => oddStanzas.forEach((odd) => to.sendPlain(encodeNode(odd))),
   /** Ends: TCP cut, WebSocket closed in order, the stream ended by a node. */
   "reset": (to: Target) => to.reset(),
   "close": (to: Target) => to.close(1000),

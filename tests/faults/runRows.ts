@@ -1,0 +1,37 @@
+import type { Row, Seen } from "./Row.ts"
+import type { World } from "./World.ts"
+
+/** How many rows wait for something at the same time; most of a row is waiting. */
+const atOnce = 12
+
+/** Starts all rows, and promises of each what it saw, or how it failed. Those that disturb others come last, one by one. */
+export const runRows = (
+  world: World,
+  rows: ReadonlyArray<Row>,
+  onEnd: (row: Row, outcome: Seen | Error) => void
+): ReadonlyMap<Row, Promise<Seen | Error>> => {
+  const promises = new Map<Row, Promise<Seen | Error>>()
+  const run = async (row: Row, after: Promise<unknown>) => {
+    await after
+    let outcome: Seen | Error
+    try {
+      outcome = await row.run(world)
+    } catch (error) {
+      outcome = error instanceof Error ? error : new Error(String(error))
+    }
+    onEnd(row, outcome)
+    return outcome
+  }
+  const start = (row: Row, after: Promise<unknown>) => {
+    const promise = run(row, after)
+    promises.set(row, promise)
+    return promise
+  }
+  const lanes: Array<Promise<unknown>> = Array.from({ length: atOnce }, () => Promise.resolve())
+  for (const [index, row] of rows.filter(({ alone }) => alone !== true).entries()) {
+    lanes[index % atOnce] = start(row, lanes[index % atOnce]!)
+  }
+  let last: Promise<unknown> = Promise.all(lanes)
+  for (const row of rows.filter(({ alone }) => alone === true)) last = start(row, last)
+  return promises
+}
