@@ -10,9 +10,11 @@ import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
 import { HistoryApi } from "./contract/HistoryApi.ts"
+import { AdminJobsApi, DeviceJobsApi, JobsApi } from "./contract/JobsApi.ts"
 import { LegacyApi } from "./contract/LegacyApi.ts"
 import { MessageKindsApi } from "./contract/MessageKindsApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
+import { OptOutsApi } from "./contract/OptOutsApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
 
@@ -46,10 +48,14 @@ export const Api = base
   .add(HistoryApi)
   .add(StatisticsApi)
   .add(MessageKindsApi)
+  .add(DeviceJobsApi)
+  .add(JobsApi)
+  .add(OptOutsApi)
   .add(EventsApi)
   .add(ApiKeysApi)
   .add(AdminUsersApi)
   .add(AdminListsApi)
+  .add(AdminJobsApi)
   .add(AuditApi)
   .add(LegacyApi)
   .add(HealthApi)

@@ -30,11 +30,14 @@ import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
 import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
+import * as JobHandlers from "./handlers/JobHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
 import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
+import * as OptOutHandlers from "./handlers/OptOutHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
 import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
+import { JobLoading } from "./jobs/JobLoading.ts"
 import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
 import { AdminLists } from "../sql/AdminLists.ts"
@@ -50,6 +53,8 @@ const handlers = Layer.mergeAll(
   ContactHandlers.layer,
   HistoryHandlers.layer,
   StatisticsHandlers.layer,
+  JobHandlers.layer,
+  OptOutHandlers.layer,
   EventHandlers.layer,
   ApiKeyHandlers.layer,
   AdminUserHandlers.layer,
@@ -69,7 +74,7 @@ const routes = Layer.mergeAll(
 export const accounts = Accounts.layer.pipe(Layer.provideMerge(Layer.mergeAll(Passwords.layer, ActiveUsers.layer)))
 
 const services = Layer.mergeAll(
-  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, FirstDevices.layer, RateLimit.layer, Metrics.layer
+  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, FirstDevices.layer, JobLoading.layer, RateLimit.layer, Metrics.layer
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, CredentialUsers.layer)),
   Layer.provideMerge(Layer.mergeAll(accounts, KeyRing.layer, Tokens.layer, EventHub.layer, ClientAddress.layer)),

@@ -7,6 +7,7 @@ import { DeviceLoop } from "../actors/DeviceLoop.ts"
 import { DeviceSession } from "../actors/DeviceSession.ts"
 import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
 import { HistoryImport } from "../actors/HistoryImport.ts"
+import { JobStager } from "../actors/JobStager.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
 import { OutboxPump } from "../actors/OutboxPump.ts"
@@ -25,9 +26,11 @@ import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
+import { Jobs } from "../sql/Jobs.ts"
 import { Messages } from "../sql/Messages.ts"
 import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
+import { OptOuts } from "../sql/OptOuts.ts"
 import { Outbox } from "../sql/Outbox.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { Statistics } from "../sql/Statistics.ts"
@@ -48,14 +51,16 @@ const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer
 
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
-const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
+const Bulk = Layer.mergeAll(Jobs.layer, OptOuts.layer)
+
+const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Bulk, Reports).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
-const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor, JobStager).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),

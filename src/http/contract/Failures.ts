@@ -4,6 +4,7 @@ import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "..
 import { ApiKeyNotFound, InsufficientScope, TooManyApiKeys } from "../../domain/ApiKey.ts"
 import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
+import { JobInvalid, JobNotChangeable, JobNotFound } from "../../domain/Job.ts"
 import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
@@ -40,6 +41,9 @@ export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
 export const messageNotFound = Envelope.failure(MessageNotFound)
 export const messageNotChangeable = Envelope.failure(MessageNotChangeable)
+export const jobNotFound = Envelope.failure(JobNotFound)
+export const jobNotChangeable = Envelope.failure(JobNotChangeable)
+export const jobInvalid = Envelope.failure(JobInvalid)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */
