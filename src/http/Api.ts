@@ -16,6 +16,7 @@ import { MessageKindsApi } from "./contract/MessageKindsApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { OptOutsApi } from "./contract/OptOutsApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
+import { SchedulesApi } from "./contract/SchedulesApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
 
 /** Only an operation with a body can be told that its body is too large or of the wrong type. */
@@ -51,6 +52,7 @@ export const Api = base
   .add(DeviceJobsApi)
   .add(JobsApi)
   .add(OptOutsApi)
+  .add(SchedulesApi)
   .add(EventsApi)
   .add(ApiKeysApi)
   .add(AdminUsersApi)

@@ -36,6 +36,7 @@ import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as OptOutHandlers from "./handlers/OptOutHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import * as ScheduleHandlers from "./handlers/ScheduleHandlers.ts"
 import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
 import { JobLoading } from "./jobs/JobLoading.ts"
 import { Listening } from "./HttpListener.ts"
@@ -55,6 +56,7 @@ const handlers = Layer.mergeAll(
   StatisticsHandlers.layer,
   JobHandlers.layer,
   OptOutHandlers.layer,
+  ScheduleHandlers.layer,
   EventHandlers.layer,
   ApiKeyHandlers.layer,
   AdminUserHandlers.layer,

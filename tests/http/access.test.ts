@@ -16,7 +16,7 @@ HttpApi.reflect(Api, {
 /** Roles as the user's documents give them. */
 const agreed: ReadonlyArray<readonly [string, string]> = [
   ["POST /api/auth/register", "public"], ["POST /api/auth/login", "public"], ["POST /api/auth/refresh-token", "public"],
-  [`POST ${api}/devices/:deviceId/jobs/send-text`, "admin"], [`GET ${api}/jobs/:jobId`, "user"], [`POST ${api}/jobs/:jobId/cancel`, "user"],
+  [`POST ${api}/devices/:deviceId/schedule-message`, "user"], [`POST ${api}/devices/:deviceId/jobs/send-text`, "admin"], [`GET ${api}/jobs/:jobId`, "user"], [`POST ${api}/jobs/:jobId/cancel`, "user"],
   ["GET /api/auth/profile", "user"], ["PUT /api/auth/profile", "user"], ["GET /api/events", "user"], ["GET /api/health", "public"],
   ...([
     ["POST /devices", "admin"], ["GET /devices", "user"], ["GET /devices/connected", "user"], ["GET /devices/connected/detail", "user"],
@@ -53,6 +53,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`POST ${api}/devices/:deviceId/messages/:messageId/forward`]: { phone: "6281234567890" },
   [`POST ${api}/devices/:deviceId/chats/:jid/typing`]: {},
   [`POST ${api}/devices/:deviceId/jobs/send-text`]: { messages: [{ to: "6281234567890", message: "halo" }] },
+  [`POST ${api}/devices/:deviceId/schedule-message`]: { ...text, cron: "0 9 * * 1" },
+  [`PUT ${api}/devices/:deviceId/schedules/:scheduleId`]: { ...text, cron: "0 9 * * 1" },
   [`POST ${api}/opt-outs`]: { phones: ["6281234567890"] },
   "POST /api/whatsapp/send-message": text
 }
@@ -108,7 +110,7 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
       const { bound, device, keys, otherDevice, people, victim } = yield* cast
       const key = `${method} ${path}`
       const rule = access[key]!
-      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001", messageId: "3EB0AA", jobId: "job-0" }
+      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001", messageId: "3EB0AA", jobId: "job-0", scheduleId: "schedule-0" }
       const url = (given: Readonly<Record<string, string>> = {}) =>
         path.replaceAll(/:(\w+)/g, (_, name: string) => {
           const value = { ...samples, ...given }[name]

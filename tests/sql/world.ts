@@ -15,10 +15,11 @@ import { EventLog } from "../../src/sql/EventLog.ts"
 import { Jobs } from "../../src/sql/Jobs.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { OptOuts } from "../../src/sql/OptOuts.ts"
+import { Schedules } from "../../src/sql/Schedules.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
 import type { TestDatabase } from "../support/databases.ts"
 
-export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Messages.layer, Outbox.layer, Jobs.layer, OptOuts.layer).pipe(
+export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Messages.layer, Outbox.layer, Jobs.layer, OptOuts.layer, Schedules.layer).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provide(Cipher.layer([Redacted.make("a key that is long enough for tests")]))
 )

@@ -125,6 +125,8 @@ export const makeService = async (environment: Readonly<Record<string, string>>)
     call,
     ask,
     events,
+    /** of the administrator, for what `call` cannot say */
+    token: () => token,
     output: () => built?.output() ?? "",
     remove: () => rmSync(dataDir, { recursive: true, force: true })
   }

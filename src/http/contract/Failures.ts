@@ -7,6 +7,7 @@ import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
 import { JobInvalid, JobNotChangeable, JobNotFound } from "../../domain/Job.ts"
 import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
+import { ScheduleInvalid, ScheduleNotChangeable, ScheduleNotFound, TooManySchedules } from "../../domain/Schedule.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
@@ -44,6 +45,10 @@ export const messageNotChangeable = Envelope.failure(MessageNotChangeable)
 export const jobNotFound = Envelope.failure(JobNotFound)
 export const jobNotChangeable = Envelope.failure(JobNotChangeable)
 export const jobInvalid = Envelope.failure(JobInvalid)
+export const scheduleInvalid = Envelope.failure(ScheduleInvalid)
+export const scheduleNotFound = Envelope.failure(ScheduleNotFound)
+export const scheduleNotChangeable = Envelope.failure(ScheduleNotChangeable)
+export const tooManySchedules = Envelope.failure(TooManySchedules)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */

@@ -114,9 +114,9 @@ export const layer = Layer.mergeAll(making, using, administering)
 const csvRowsAtOnce = 1000
 const csvColumns = ["position", "to", "status", "messageId", "sentAt", "deliveredAt", "readAt", "failureCode", "failure"] as const
 
+const time = (at: DateTime.Utc | null) => at === null ? "" : DateTime.formatIso(at)
 const rowsOf = (rows: ReadonlyArray<JobResult>) =>
   Chunk.fromIterable(rows.map((row) => {
-    const time = (at: DateTime.Utc | null) => at === null ? "" : DateTime.formatIso(at)
     const fields = [
       `${row.position + 1}`, row.to, row.optedOut ? "opted_out" : row.status, row.messageId ?? "", time(row.sentAt),
       time(row.deliveredAt), time(row.readAt), row.failure?.code ?? "", row.failure?.text ?? ""

@@ -1,5 +1,5 @@
 import { HttpApiError, type HttpServerRequest } from "@effect/platform"
-import { NodeHttpServerRequest } from "@effect/platform-node"
+import { NodeHttpServerRequest, NodeStream } from "@effect/platform-node"
 import { Context, Effect, Either, Layer, Option, Schema, Stream } from "effect"
 import { createHash } from "node:crypto"
 import { fill, placeholdersOf } from "../../domain/ContentTemplate.ts"
@@ -98,7 +98,7 @@ export class JobLoading extends Context.Tag("whatsapp-service/JobLoading")<JobLo
         const take = ({ entry, line }: Entry) => {
           if (Either.isLeft(entry)) return problems.add({ line, ...entry.left })
           const { recipient, variables } = entry.right
-          const print = createHash("sha1").update(recipient).update(JSON.stringify(Object.entries(variables).sort())).digest("base64")
+          const print = createHash("sha1").update(recipient).update(JSON.stringify(Object.entries(variables).toSorted())).digest("base64")
           if (seen.has(print)) {
             duplicates += 1
             if (duplicateLines.length < mostLinesNamed) duplicateLines.push(line)
@@ -117,8 +117,7 @@ export class JobLoading extends Context.Tag("whatsapp-service/JobLoading")<JobLo
           return problems.count > 0 || full.length === 0 ? Effect.void : jobs.add(row, full)
         })
 
-        yield* request.stream.pipe(
-          Stream.catchAll(() => new InvalidJson()),
+        yield* body(request).pipe(
           Stream.runForEach(Effect.fnUntraced(function*(chunk) {
             bytes += chunk.length
             if (bytes > limit) return yield* new PayloadTooLarge({ limitBytes: limit })
@@ -184,6 +183,14 @@ export class JobLoading extends Context.Tag("whatsapp-service/JobLoading")<JobLo
     })
   )
 }
+
+/** Not the platform's: that one ends the connection with the reading, and nobody hears why. */
+const body = (request: HttpServerRequest.HttpServerRequest) =>
+  NodeStream.fromReadable<InvalidJson, Uint8Array>(
+    () => NodeHttpServerRequest.toIncomingMessage(request),
+    () => new InvalidJson(),
+    { closeOnDone: false }
+  )
 
 interface Entry {
   readonly line: number

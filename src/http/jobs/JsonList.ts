@@ -13,6 +13,7 @@ export class JsonList {
   private text = ""
   private key: string | undefined
   private lists = 0
+  private afterComma = false
 
   private readonly names: ReadonlySet<string>
   private readonly longest: number
@@ -37,8 +38,9 @@ export class JsonList {
       take(end)
       start = end
       if (this.entry.trim() !== "") entries.push(JSON.parse(this.entry))
-      else if (piece[end] === ",") throw new SyntaxError("an entry is empty")
+      else if (piece[end] === "," || this.afterComma) throw new SyntaxError("an entry is empty")
       this.entry = ""
+      this.afterComma = piece[end] === ","
     }
     for (let at = 0; at < piece.length; at++) {
       const char = piece[at]!
