@@ -66,12 +66,9 @@ export const makeJobControl = Effect.gen(function*() {
   const set = Effect.fnUntraced(function*(row: JobRow, values: Readonly<Record<string, unknown>>) {
     yield* sql`UPDATE jobs SET ${sql.update({ ...values, updatedAt: yield* Clock.currentTimeMillis })} WHERE id = ${row.id}`
   })
-  const refused = ({ jobId, status }: JobRow) => new JobNotChangeable({ jobId, status })
   /** While a job pauses, its messages wait in a queue of its own name, where they are in nobody's way. */
   const move = (row: JobRow, from: string, to: string) =>
     sql`UPDATE messages SET queue = ${to} WHERE queue = ${from} AND job_id = ${row.jobId}`
-  const pausedFor = (row: JobRow, now: number) =>
-    row.pausedFor + (row.pausedAt === null ? 0 : now - row.pausedAt.epochMillis)
 
   return {
     get: Effect.fn("Jobs.get")((jobId: JobId) => atBoundary(Effect.map(find(jobId), jobOf))),
@@ -167,6 +164,10 @@ export const makeJobControl = Effect.gen(function*() {
     }).pipe(atBoundary)
   }
 })
+
+const refused = ({ jobId, status }: JobRow) => new JobNotChangeable({ jobId, status })
+const pausedFor = (row: JobRow, now: number) =>
+  row.pausedFor + (row.pausedAt === null ? 0 : now - row.pausedAt.epochMillis)
 
 /** Messages of a job in the queue at most: enough that the pump never waits for more, few enough to be in nobody's way. */
 export const windowSize = 100

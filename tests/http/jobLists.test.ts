@@ -17,6 +17,7 @@ const readCsv = (parts: ReadonlyArray<string>) => {
   const list = new CsvList(100_000)
   return [...parts.flatMap((part) => list.push(part)), ...list.end()]
 }
+const quoted = (text: string) => `"${text.replaceAll("\"", "\"\"")}"`
 const cuts = fc.array(fc.nat(), { maxLength: 8 })
 
 describe("a JSON list", () => {
@@ -60,7 +61,6 @@ describe("a CSV list", () => {
       fc.constantFrom("\n", "\r\n"),
       cuts,
       (rows, separator, end, at) => {
-        const quoted = (text: string) => `"${text.replaceAll("\"", "\"\"")}"`
         const text = [["to", "name"], ...rows].map((row) => row.map(quoted).join(separator)).join(end)
         const lines = readCsv(pieces(text, at))
         expect(lines.map(({ fields }) => [fields["to"], fields["name"]])).toEqual(rows.filter((row) => row.some((text) => text !== "")))

@@ -26,6 +26,9 @@ const textsOf = (deviceId: DeviceId) =>
     const rows = yield* sql<{ content: string }>`SELECT content FROM messages WHERE device_id = ${deviceId} ORDER BY id`
     return rows.map(({ content }) => content)
   })
+const code = (answer: { readonly json: { readonly error: { readonly code: string } } }) => answer.json.error.code
+const idsOfJobs = (token: string) =>
+  Effect.map(ask("GET", `${api}/jobs`, { token }), ({ json }) => json.data.items.map((job: { jobId: string }) => job.jobId))
 const tables = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.all([sql`SELECT id FROM jobs`, sql`SELECT job_row FROM job_recipients`]).pipe(Effect.map((found) => found.map((rows) => rows.length))))
 
@@ -85,7 +88,6 @@ layer(httpLayer({ JOB_BODY_LIMIT: "20000000" }), { timeout: 120_000 })("bulk job
     Effect.gen(function*() {
       const { send } = yield* world
       const before = yield* tables
-      const code = (answer: { readonly json: { readonly error: { readonly code: string } } }) => answer.json.error.code
       expect(code(yield* send("{\"messages\":[{]}"))).toBe("INVALID_JSON")
       expect(code(yield* send("[]"))).toBe("VALIDATION_ERROR")
       expect(code(yield* send({ messages: three, delay: -1 }))).toBe("VALIDATION_ERROR")
@@ -146,9 +148,8 @@ layer(httpLayer({ JOB_BODY_LIMIT: "20000000" }), { timeout: 120_000 })("bulk job
       for (const [method, what] of [["GET", ""], ["GET", "/results"], ["GET", "/results.csv"], ["POST", "/cancel"], ["POST", "/pause"]] as const) {
         expect((yield* ask(method, `${api}/jobs/${jobId}${what}`, { token: stranger.token })).status).toBe(403)
       }
-      const list = (token: string) => Effect.map(ask("GET", `${api}/jobs`, { token }), ({ json }) => json.data.items.map((job: { jobId: string }) => job.jobId))
-      expect(yield* list(stranger.token)).toEqual([])
-      expect(yield* list(owner.token)).toEqual([jobId])
+      expect(yield* idsOfJobs(stranger.token)).toEqual([])
+      expect(yield* idsOfJobs(owner.token)).toEqual([jobId])
       expect((yield* ask("POST", `${api}/jobs/${jobId}/retry-failed`, { token: owner.token })).status).toBe(403)
       const act = (what: string) => ask("POST", `${api}/jobs/${jobId}/${what}`, { token: owner.token })
       expect((yield* act("resume")).json.error).toEqual({ code: "JOB_NOT_CHANGEABLE", details: { jobId, status: "processing" } })

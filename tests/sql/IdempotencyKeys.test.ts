@@ -7,7 +7,7 @@ import { describeDatabases } from "../support/databases.ts"
 import { ani, makeDevice, world } from "./world.ts"
 
 describeDatabases("IdempotencyKeys", (database) => {
-  it.layer(Layer.provideMerge(IdempotencyKeys.layer, world(database)), { timeout: 60_000 })((it) => {
+  it.layer(Layer.provideMerge(Layer.fresh(IdempotencyKeys.layer), world(database)), { timeout: 60_000 })((it) => {
     it.effect("old ones are forgotten, young ones are not", () =>
       Effect.gen(function*() {
         const deviceId = yield* makeDevice
