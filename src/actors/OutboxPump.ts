@@ -18,6 +18,8 @@ import { storagePauses, untilStored } from "./UntilStored.ts"
 
 /** Chats in flight at once: acks of different chats overlap, within a chat the order is kept. */
 const lanes = 16
+/** Jobs leave some of them to what is urgent, however long an ack takes. */
+const jobLanes = 12
 /** After so many attempts a message that nobody acknowledges is `failed`; a late receipt still overrules that. */
 const unacknowledgedLimit = 8
 /** After so many in a row, without a sent message in between, the link is of no use. */
@@ -109,6 +111,8 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const busyChats = new Set<string>()
         /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
         const movedChats = new Set<string>()
+        /** Jobs of which a message is on its way, and that wait between two. */
+        const busyJobs = new Set<string>()
         let unacknowledged = 0
         let unanswered = 0
 
@@ -201,6 +205,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
               Effect.ensuring(
                 Effect.suspend(() => {
                   busyChats.delete(row.chatKey)
+                  busyJobs.delete(waitsBetween(row) ?? "")
                   movedChats.add(row.chatKey)
                   return Queue.offer(wake, undefined)
                 })
@@ -209,8 +214,12 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         )
 
         const launch = Effect.fnUntraced(function*(row: OutboxRow) {
-          if (busyChats.size >= lanes || busyChats.has(row.chatKey) || movedChats.has(row.chatKey)) return
+          if (busyChats.size >= (row.jobId === null ? lanes : jobLanes)) return
+          if (busyChats.has(row.chatKey) || movedChats.has(row.chatKey)) return
+          const job = waitsBetween(row)
+          if (job !== undefined && busyJobs.has(job)) return
           busyChats.add(row.chatKey)
+          if (job !== undefined) busyJobs.add(job)
           yield* FiberSet.run(fibers, send(row))
         })
 
@@ -242,6 +251,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
     })
   )
 }
+
+/** The job, unless its messages go side by side. */
+const waitsBetween = ({ jobDelay, jobId }: OutboxRow) => jobId !== null && (jobDelay ?? 0) > 0 ? jobId : undefined
 
 /** A socket that closes tells why by itself, and what happens on it then says nothing about the link. */
 const unlessClosed = (cause: unknown, effect: Effect.Effect<void>) =>

@@ -1,10 +1,9 @@
 import { Duration, Effect, Layer, Queue } from "effect"
-import type { Device } from "../domain/Device.ts"
 import { isForward, type Message } from "../domain/Message.ts"
 import { Devices } from "../sql/Devices.ts"
 import { Messages } from "../sql/Messages.ts"
 import { Outbox } from "../sql/Outbox.ts"
-import { DeviceEntity, entityId } from "./DeviceEntity.ts"
+import { makeOutboxWake } from "./OutboxWake.ts"
 import { Sending } from "./Sending.ts"
 import { Signals } from "./Signals.ts"
 
@@ -19,15 +18,7 @@ export const OutboxSending = Layer.scoped(
     const messages = yield* Messages
     const devices = yield* Devices
     const signals = yield* Signals
-    const client = yield* DeviceEntity.client
-    const scope = yield* Effect.scope
-
-    const wake = Effect.fnUntraced(function*(device: Device) {
-      // also if it is not connected: it may have become so since
-      if ((yield* signals.outboxChanged(device.deviceId)) || !device.isConnected) return
-      // not here: its own node looks by itself within seconds should this get lost
-      yield* client(entityId(device)).WakeOutbox().pipe(Effect.timeout("5 seconds"), Effect.ignore, Effect.forkIn(scope))
-    })
+    const wake = yield* makeOutboxWake
 
     return Sending.of({
       send: Effect.fn("Sending.send")(

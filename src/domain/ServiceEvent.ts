@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
 import { DeviceId } from "./DeviceId.ts"
 import { GroupParticipantsData, GroupUpdatedData } from "./GroupEvent.ts"
+import { JobId, JobProgress, JobStatus } from "./Job.ts"
 import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
 import { OptionVotes } from "./MessageChange.ts"
 import { MessageMetadata } from "./MessageMetadata.ts"
@@ -122,6 +123,15 @@ export const HistorySyncedData = Schema.Struct({
   stored: Schema.Int
 })
 
+/** `job.progress`: from time to time, and when a job is paused, resumed or cancelled; `job.completed`: nothing of it waits any more. */
+export const JobData = Schema.Struct({
+  jobId: JobId,
+  name: Schema.NullOr(Schema.String),
+  status: JobStatus,
+  progress: JobProgress,
+  timestamp: Schema.DateTimeUtc
+})
+
 /** Every type of event with the schema of its `data`. Webhooks, SSE and the documentation are made from this table. */
 export const eventTypes = {
   "device-status": DeviceStatusData,
@@ -141,7 +151,9 @@ export const eventTypes = {
   "chat.read": ChatReadData,
   "group.updated": GroupUpdatedData,
   "group.participants": GroupParticipantsData,
-  "history.synced": HistorySyncedData
+  "history.synced": HistorySyncedData,
+  "job.progress": JobData,
+  "job.completed": JobData
 } as const
 export type EventType = keyof typeof eventTypes
 export const EventType = Schema.Literal(...(Object.keys(eventTypes) as [EventType, ...Array<EventType>]))

@@ -12,10 +12,13 @@ import { GroupMessagesApi } from "./contract/GroupMessagesApi.ts"
 import { GroupsApi } from "./contract/GroupsApi.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
 import { HistoryApi } from "./contract/HistoryApi.ts"
+import { AdminJobsApi, DeviceJobsApi, JobsApi } from "./contract/JobsApi.ts"
 import { LegacyApi } from "./contract/LegacyApi.ts"
 import { MessageKindsApi } from "./contract/MessageKindsApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
+import { OptOutsApi } from "./contract/OptOutsApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
+import { SchedulesApi } from "./contract/SchedulesApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
 
 /** Only an operation with a body can be told that its body is too large or of the wrong type. */
@@ -50,10 +53,15 @@ export const Api = base
   .add(HistoryApi)
   .add(StatisticsApi)
   .add(MessageKindsApi)
+  .add(DeviceJobsApi)
+  .add(JobsApi)
+  .add(OptOutsApi)
+  .add(SchedulesApi)
   .add(EventsApi)
   .add(ApiKeysApi)
   .add(AdminUsersApi)
   .add(AdminListsApi)
+  .add(AdminJobsApi)
   .add(AuditApi)
   .add(LegacyApi)
   .add(HealthApi)

@@ -32,11 +32,15 @@ import * as GroupHandlers from "./handlers/GroupHandlers.ts"
 import * as GroupMessageHandlers from "./handlers/GroupMessageHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
+import * as JobHandlers from "./handlers/JobHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
 import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
+import * as OptOutHandlers from "./handlers/OptOutHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import * as ScheduleHandlers from "./handlers/ScheduleHandlers.ts"
 import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
+import { JobLoading } from "./jobs/JobLoading.ts"
 import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
 import { AdminLists } from "../sql/AdminLists.ts"
@@ -54,6 +58,9 @@ const handlers = Layer.mergeAll(
   GroupMessageHandlers.layer,
   HistoryHandlers.layer,
   StatisticsHandlers.layer,
+  JobHandlers.layer,
+  OptOutHandlers.layer,
+  ScheduleHandlers.layer,
   EventHandlers.layer,
   ApiKeyHandlers.layer,
   AdminUserHandlers.layer,
@@ -73,7 +80,7 @@ const routes = Layer.mergeAll(
 export const accounts = Accounts.layer.pipe(Layer.provideMerge(Layer.mergeAll(Passwords.layer, ActiveUsers.layer)))
 
 const services = Layer.mergeAll(
-  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, FirstDevices.layer, RateLimit.layer, Metrics.layer
+  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, FirstDevices.layer, JobLoading.layer, RateLimit.layer, Metrics.layer
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, CredentialUsers.layer)),
   Layer.provideMerge(Layer.mergeAll(accounts, KeyRing.layer, Tokens.layer, EventHub.layer, ClientAddress.layer)),

@@ -9,11 +9,14 @@ import { DeviceSession } from "../actors/DeviceSession.ts"
 import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
 import { GroupDesks } from "../actors/GroupDesk.ts"
 import { HistoryImport } from "../actors/HistoryImport.ts"
+import { JobStager } from "../actors/JobStager.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
+import { KeyPruner } from "../actors/KeyPruner.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
 import { OutboxPump } from "../actors/OutboxPump.ts"
 import { OutboxSending } from "../actors/OutboxSending.ts"
 import { Projector } from "../actors/Projector.ts"
+import { ScheduleClock } from "../actors/ScheduleClock.ts"
 import { Signals } from "../actors/Signals.ts"
 import { Cipher } from "../domain/Cipher.ts"
 import { AuthSecrets } from "../http/auth/AuthSecrets.ts"
@@ -28,10 +31,14 @@ import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Groups } from "../sql/Groups.ts"
+import { IdempotencyKeys } from "../sql/IdempotencyKeys.ts"
+import { Jobs } from "../sql/Jobs.ts"
 import { Messages } from "../sql/Messages.ts"
 import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
+import { OptOuts } from "../sql/OptOuts.ts"
 import { Outbox } from "../sql/Outbox.ts"
+import { Schedules } from "../sql/Schedules.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { Statistics } from "../sql/Statistics.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
@@ -51,14 +58,18 @@ const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer
 
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
-const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Reports).pipe(
+const Bulk = Layer.mergeAll(IdempotencyKeys.layer, Jobs.layer, OptOuts.layer, Schedules.layer)
+
+const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Bulk, Reports).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
-const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, ClusteredGroupCommands, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+const DeviceActors = Layer.mergeAll(
+  ClusteredDevices, ClusteredContactQueries, ClusteredGroupCommands, OutboxSending, DeviceEntityLayer, DeviceSupervisor, JobStager, ScheduleClock
+).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),
@@ -70,7 +81,7 @@ const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, C
 /** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
 export const Service = HttpApp.layer.pipe(
   Layer.provide(FirstAdmin),
-  Layer.provide(JournalPruner),
+  Layer.provide(Layer.merge(JournalPruner, KeyPruner)),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),
   Layer.provide(WhatsAppServices),

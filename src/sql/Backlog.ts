@@ -12,7 +12,9 @@ const Oldest = Schema.Tuple(Schema.Struct({ oldest: Schema.NullOr(Schema.Int) })
 export const makeBacklog = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
-  const priorities = sql.literal(Object.values(Priority).map((priority) => `SELECT ${priority} AS priority`).join(" UNION ALL "))
+  // a job's messages wait for one another by design
+  const urgent = [Priority.interactive, Priority.scheduled]
+  const priorities = sql.literal(urgent.map((priority) => `SELECT ${priority} AS priority`).join(" UNION ALL "))
 
   return {
     /** Devices that are wanted online and are not, by reason. */
@@ -21,7 +23,7 @@ export const makeBacklog = Effect.gen(function*() {
       Effect.flatMap(Schema.decodeUnknown(Waiting)),
       atBoundary
     ),
-    /** Since when the message has been due that has waited longest; null when none is due or put off. */
+    /** Since when the message of no job has been due that has waited longest; null when none is due or put off. */
     outbox: sql`SELECT MIN(due) AS oldest FROM (
         SELECT (
           SELECT m.send_at FROM messages m ${dialect.through("messages_due")}

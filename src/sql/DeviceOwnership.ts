@@ -1,5 +1,5 @@
 import { SqlClient } from "@effect/sql"
-import { DateTime, Effect, Equal, Option } from "effect"
+import { Clock, DateTime, Effect, Equal, Option } from "effect"
 import { Device, DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
@@ -177,7 +177,13 @@ export const makeDeviceOwnership = Effect.gen(function*() {
           yield* sql`DELETE FROM message_changes WHERE device_id = ${deviceId}`
           yield* sql`DELETE FROM ${sql("groups")} WHERE device_id = ${deviceId}`
           // a device that is made under the same id later must not send what this one left behind
-          yield* sql`UPDATE messages SET status = 'cancelled', queue = NULL, send_at = NULL WHERE queue = ${deviceId}`
+          yield* sql`UPDATE messages SET status = 'cancelled', queue = NULL, send_at = NULL WHERE queue = ${deviceId}
+            OR queue IN (SELECT job_id FROM jobs WHERE device_id = ${deviceId} AND status = 'paused')`
+          const now = yield* Clock.currentTimeMillis
+          yield* sql`UPDATE jobs SET status = 'cancelled', cancelled = total - completed - failed, finished_at = ${now}
+            WHERE device_id = ${deviceId} AND status IN ('queued', 'processing', 'paused')`
+          yield* sql`UPDATE schedules SET status = 'cancelled', slot = NULL, next_at = NULL
+            WHERE device_id = ${deviceId} AND status = 'active'`
           yield* sql`DELETE FROM whatsapp_sessions WHERE device_id = ${deviceId}`
         }))
     )

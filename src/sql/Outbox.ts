@@ -2,6 +2,7 @@ import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import type { DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
+import type { JobId } from "../domain/Job.ts"
 import type { IdempotencyConflict, Message, MessageId, MessageNotFound, SendFailure } from "../domain/Message.ts"
 import type { MessageNotChangeable } from "../domain/MessageChange.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
@@ -29,6 +30,9 @@ export interface OutboxRow {
   readonly payload: Uint8Array | null
   readonly attempts: number
   readonly createdAt: DateTime.Utc
+  readonly jobId: JobId | null
+  /** milliseconds from one message of its job to the next */
+  readonly jobDelay: number | null
 }
 
 export interface Claim {

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto"
 import { DeviceNotFound } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { isGroupJid, isLidJid, phoneJid, userOf } from "../domain/Jid.ts"
+import type { JobId } from "../domain/Job.ts"
 import { type ChatRef, IdempotencyConflict, Message, MessageId, MessageNotFound } from "../domain/Message.ts"
 import { MessageMetadata, MessageSecrets } from "../domain/MessageMetadata.ts"
 import { plainText, type SendRequest, storeContent } from "../domain/OutgoingContent.ts"
@@ -24,6 +25,8 @@ export type Accepted = {
   readonly idempotencyKey?: string | undefined
   readonly requestHash?: string | undefined
   readonly priority?: number | undefined
+  /** the job it is a part of */
+  readonly jobId?: JobId | undefined
 } & ({ readonly request: SendRequest } | { readonly to: PhoneNumber; readonly text: string })
 
 const Earlier = Schema.Array(Schema.Struct({ id: Schema.Int, requestHash: Schema.NullOr(Schema.String) }))
@@ -125,6 +128,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
       queue: deviceId,
       sendAt: at,
       dueAt: at,
+      jobId: input.jobId ?? null,
       createdAt: at,
       updatedAt: at
     }).pipe(Effect.either)

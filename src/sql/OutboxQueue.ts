@@ -2,6 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { Clock, DateTime, Effect, Option, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Jid } from "../domain/Jid.ts"
+import { JobId } from "../domain/Job.ts"
 import { MessageId, type MessageStatus, MessageType, type SendFailure } from "../domain/Message.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { OwnerChanged } from "../domain/Storage.ts"
@@ -26,7 +27,9 @@ const Rows = Schema.Array(Schema.Struct({
   outgoing: Schema.NullOr(Schema.String),
   payload: Schema.NullOr(Schema.Uint8ArrayFromSelf),
   attempts: Schema.Int,
-  createdAt: Schema.DateTimeUtcFromNumber
+  createdAt: Schema.DateTimeUtcFromNumber,
+  jobId: Schema.NullOr(JobId),
+  jobDelay: Schema.NullOr(Schema.Int)
 }))
 const Times = Schema.Array(Schema.Struct({ sendAt: Schema.NullOr(Schema.DateTimeUtcFromNumber) }))
 
@@ -48,7 +51,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
 
   /**
    * Waiting rows that nothing in their chat comes before: neither an earlier one of the same or higher priority, even if that
-   * one has been put off, nor a more urgent one that may go now.
+   * one has been put off, nor a more urgent one that may go now. Those of a job only while it runs, and not before its delay
+   * is over.
    */
   const heads = (deviceId: DeviceId, now: number) =>
     sql`m.queue = ${deviceId} AND m.send_at <= ${now} AND NOT EXISTS (
@@ -57,7 +61,17 @@ export const makeOutboxQueue = Effect.gen(function*() {
         (e.priority <= m.priority AND (e.due_at < m.due_at OR (e.due_at = m.due_at AND e.id < m.id)))
         OR (e.priority < m.priority AND e.send_at <= ${now})
       )
-    )`
+    ) AND (m.job_id IS NULL OR EXISTS (
+      SELECT 1 FROM jobs j WHERE j.job_id = m.job_id AND j.status = 'processing' AND j.next_send_at <= ${now}
+    ))`
+
+  /** Of a job's messages one in each delay, whatever happens to it; none while the job does not run. */
+  const itsTurn = (jobId: JobId, now: number) =>
+    Effect.map(
+      dialect.affected(sql`UPDATE jobs SET next_send_at = ${now} + delay
+        WHERE job_id = ${jobId} AND status = 'processing' AND next_send_at <= ${now}`),
+      (rows) => rows > 0
+    )
 
   const settle = Effect.fnUntraced(function*(deviceId: DeviceId, outcomes: ReadonlyArray<Outcome>) {
     const device = yield* lock.byId(deviceId)
@@ -84,7 +98,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
     due: Effect.fn("Outbox.due")(function*(deviceId: DeviceId, limit: number) {
       const now = yield* Clock.currentTimeMillis
       const rows = yield* sql`SELECT m.id, m.message_id, m.chat_key, c.phone_number AS phone, c.lid, m.group_jid,
-          m.message_type, m.content, m.outgoing, m.payload, m.attempts, m.created_at
+          m.message_type, m.content, m.outgoing, m.payload, m.attempts, m.created_at, m.job_id,
+          (SELECT j.delay FROM jobs j WHERE j.job_id = m.job_id) AS job_delay
         FROM messages m ${dialect.through("messages_due")} LEFT JOIN contacts c ON c.id = m.contact_id
         WHERE ${heads(deviceId, now)} ORDER BY m.priority, m.send_at, m.id ${dialect.limit(limit)}`
       return yield* Schema.decodeUnknown(Rows)(rows)
@@ -96,8 +111,11 @@ export const makeOutboxQueue = Effect.gen(function*() {
       const queued = dialect.through("messages_due")
       const due = yield* sql`SELECT m.send_at FROM messages m ${queued} WHERE ${heads(deviceId, now)}
         ORDER BY m.priority, m.send_at, m.id LIMIT 1`
-      const rows = due.length > 0 ? due : yield* sql`SELECT MIN(send_at) AS send_at FROM messages ${queued}
-        WHERE queue = ${deviceId} AND send_at > ${now}`
+      const rows = due.length > 0 ? due : yield* sql`SELECT MIN(at) AS send_at FROM (
+          SELECT MIN(send_at) AS at FROM messages ${queued} WHERE queue = ${deviceId} AND send_at > ${now}
+          UNION ALL
+          SELECT MIN(next_send_at) FROM jobs WHERE status = 'processing' AND device_id = ${deviceId} AND next_send_at > ${now}
+        ) times`
       const [row] = yield* Schema.decodeUnknown(Times)(rows)
       return Option.fromNullable(row?.sendAt)
     }, atBoundary),
@@ -107,11 +125,14 @@ export const makeOutboxQueue = Effect.gen(function*() {
         const device = yield* lock.byId(deviceId)
         if (!Option.exists(device, ({ ownerEpoch }) => ownerEpoch === epoch)) return yield* new OwnerChanged({ deviceId, epoch })
         const now = yield* Clock.currentTimeMillis
-        return yield* Effect.forEach(claims, ({ payload, row }) =>
-          dialect.affected(
+        return yield* Effect.forEach(claims, Effect.fnUntraced(function*({ payload, row }) {
+          if (row.jobId !== null && !(yield* itsTurn(row.jobId, now))) return false
+          const met = yield* dialect.affected(
             sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now}
               WHERE id = ${row.id} AND queue IS NOT NULL`
-          ).pipe(Effect.map((rows) => rows > 0)))
+          )
+          return met > 0
+        }))
       }).pipe(sql.withTransaction, retryConflicts, atBoundary)
     ),
 

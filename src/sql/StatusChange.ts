@@ -1,9 +1,11 @@
 import { SqlClient } from "@effect/sql"
 import { Clock, type DateTime, Effect, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import { JobId } from "../domain/Job.ts"
 import { type ChatRef, isForward, MessageId, MessageStatus, SendFailure } from "../domain/Message.ts"
 import type { NewEvent } from "../domain/ServiceEvent.ts"
 import { chatColumns, chatFields, chatOf, messagesWithContacts } from "./MessageRow.ts"
+import { makeJobTally } from "./JobTally.ts"
 import { type Countable, makeTally } from "./Tally.ts"
 
 /** As much of a message as its way from `pending` to `read` needs. */
@@ -20,6 +22,7 @@ export interface Tracked {
 /** A stored row on its way; `stored` is what the database has. */
 export interface TrackedRow extends Tracked, Countable {
   readonly id: number
+  readonly jobId: JobId | null
   readonly stored: Countable
 }
 
@@ -65,6 +68,7 @@ const nullableTime = Schema.NullOr(Schema.Int)
 const TrackedRow = Schema.Struct({
   ...chatFields,
   id: Schema.Int,
+  jobId: Schema.NullOr(JobId),
   messageId: MessageId,
   senderKey: Schema.String,
   messageType: Schema.String,
@@ -77,10 +81,10 @@ const TrackedRow = Schema.Struct({
   readAt: nullableTime
 })
 const decode = Schema.decodeUnknown(Schema.Array(TrackedRow))
-const columns = `m.id, m.message_id, m.sender_key, m.message_type, m.timestamp, m.historical, m.status, m.failure, m.sent_at, m.delivered_at, m.read_at,
+const columns = `m.id, m.job_id, m.message_id, m.sender_key, m.message_type, m.timestamp, m.historical, m.status, m.failure, m.sent_at, m.delivered_at, m.read_at,
   ${chatColumns}`
 
-export const makeStatusChange = Effect.map(Effect.all([SqlClient.SqlClient, makeTally]), ([sql, tally]) => ({
+export const makeStatusChange = Effect.map(Effect.all([SqlClient.SqlClient, makeTally, makeJobTally]), ([sql, tally, jobs]) => ({
   find: (where: Parameters<typeof sql.and>[0]) =>
     sql`SELECT ${sql.literal(columns)} FROM ${sql.literal(messagesWithContacts)} WHERE ${sql.and(where)} ORDER BY m.id`.pipe(
       Effect.flatMap(decode),
@@ -97,5 +101,6 @@ export const makeStatusChange = Effect.map(Effect.all([SqlClient.SqlClient, make
         sql.update({ ...statusColumns(group[0]!), queue: null, sendAt: null, updatedAt: now })
       } WHERE ${sql.in("id", group.map((row) => row.id))}`
     }
+    yield* jobs.moved(rows.map(({ jobId, status, stored }) => ({ jobId, before: stored.status, after: status })))
   })
 }))

@@ -16,6 +16,7 @@ HttpApi.reflect(Api, {
 /** Roles as the user's documents give them. */
 const agreed: ReadonlyArray<readonly [string, string]> = [
   ["POST /api/auth/register", "public"], ["POST /api/auth/login", "public"], ["POST /api/auth/refresh-token", "public"],
+  [`POST ${api}/devices/:deviceId/schedule-message`, "user"], [`POST ${api}/devices/:deviceId/jobs/send-text`, "admin"], [`GET ${api}/jobs/:jobId`, "user"], [`POST ${api}/jobs/:jobId/cancel`, "user"],
   ["GET /api/auth/profile", "user"], ["PUT /api/auth/profile", "user"], ["GET /api/events", "user"], ["GET /api/health", "public"],
   ...([
     ["POST /devices", "admin"], ["GET /devices", "user"], ["GET /devices/connected", "user"], ["GET /devices/connected/detail", "user"],
@@ -33,7 +34,7 @@ const agreed: ReadonlyArray<readonly [string, string]> = [
     ["GET /devices/:deviceId/group-chat-history/:groupId", "user"], ["GET /devices/:deviceId/daily-chat-list", "user"],
     ["GET /devices/:deviceId/statistics", "admin"], ["GET /devices/:deviceId/statistics/daily", "admin"]
   ] as const).map(([key, role]) => [key.replace(" ", ` ${api}`), role] as const),
-  ...["GET /users", "POST /users", "GET /users/:userId", "PUT /users/:userId", "DELETE /users/:userId", "GET /devices", "GET /messages", "GET /groups", "GET /contacts", "GET /stats"]
+  ...["GET /users", "POST /users", "GET /users/:userId", "PUT /users/:userId", "DELETE /users/:userId", "GET /devices", "GET /messages", "GET /groups", "GET /contacts", "GET /stats", "GET /jobs", "GET /jobs/:jobId", "POST /jobs/:jobId/cancel"]
     .map((key) => [key.replace(" ", " /api/admin"), "admin"] as const),
   ...["GET /status", "POST /connect", "POST /regenerate-qr", "POST /disconnect", "POST /send-message", "GET /messages", "GET /contacts"]
     .map((key) => [key.replace(" ", " /api/whatsapp"), "user"] as const)
@@ -68,6 +69,10 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`PUT ${api}/devices/:deviceId/groups/:groupId/subject`]: { name: "Keluarga" },
   [`PUT ${api}/devices/:deviceId/groups/:groupId/description`]: { description: null },
   [`PUT ${api}/devices/:deviceId/groups/:groupId/settings`]: { locked: true },
+  [`POST ${api}/devices/:deviceId/jobs/send-text`]: { messages: [{ to: "6281234567890", message: "halo" }] },
+  [`POST ${api}/devices/:deviceId/schedule-message`]: { ...text, cron: "0 9 * * 1" },
+  [`PUT ${api}/devices/:deviceId/schedules/:scheduleId`]: { ...text, cron: "0 9 * * 1" },
+  [`POST ${api}/opt-outs`]: { phones: ["6281234567890"] },
   "POST /api/whatsapp/send-message": text
 }
 
@@ -122,7 +127,10 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
       const { bound, device, keys, otherDevice, people, victim } = yield* cast
       const key = `${method} ${path}`
       const rule = access[key]!
-      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001", participantJid: "6281234567890", adminJid: "6281234567890", messageId: "3EB0AA" }
+      const samples: Readonly<Record<string, string>> = {
+        deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001",
+        participantJid: "6281234567890", adminJid: "6281234567890", messageId: "3EB0AA", jobId: "job-0", scheduleId: "schedule-0"
+      }
       const url = (given: Readonly<Record<string, string>> = {}) =>
         path.replaceAll(/:(\w+)/g, (_, name: string) => {
           const value = { ...samples, ...given }[name]

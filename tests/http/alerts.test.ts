@@ -67,7 +67,7 @@ layer(httpLayer())("alerts", (it) => {
         userId: 1, sessionId: 1, deviceId, chatKey: "c1", senderKey: "me", messageId: id, messageType: "text", direction: "outgoing",
         status: "pending", timestamp: 0, priority, queue: deviceId, sendAt, dueAt: sendAt, createdAt: 0, updatedAt: 0
       })
-      yield* sql`INSERT INTO messages ${sql.insert([message("A", 0, now + 5000), message("B", 20, now - 90_000)])}`
+      yield* sql`INSERT INTO messages ${sql.insert([message("A", 0, now + 5000), message("B", 10, now - 90_000), message("of a job", 20, now - 200_000)])}`
       yield* sql`INSERT INTO inbound_journal ${
         sql.insert({ deviceId, kind: "message", digest: "x", value: new Uint8Array(), createdAt: now - 7000 })
       }`

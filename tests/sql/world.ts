@@ -13,11 +13,14 @@ import { Contacts } from "../../src/sql/Contacts.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Groups } from "../../src/sql/Groups.ts"
+import { Jobs } from "../../src/sql/Jobs.ts"
 import { Messages } from "../../src/sql/Messages.ts"
+import { OptOuts } from "../../src/sql/OptOuts.ts"
+import { Schedules } from "../../src/sql/Schedules.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
 import type { TestDatabase } from "../support/databases.ts"
 
-export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Groups.layer, Messages.layer, Outbox.layer).pipe(
+export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Groups.layer, Messages.layer, Outbox.layer, Jobs.layer, OptOuts.layer, Schedules.layer).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provide(Cipher.layer([Redacted.make("a key that is long enough for tests")]))
 )

@@ -24,8 +24,11 @@ import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Groups } from "../../src/sql/Groups.ts"
+import { Jobs } from "../../src/sql/Jobs.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { MessageSearch } from "../../src/sql/MessageSearch.ts"
+import { OptOuts } from "../../src/sql/OptOuts.ts"
+import { Schedules } from "../../src/sql/Schedules.ts"
 import { Statistics } from "../../src/sql/Statistics.ts"
 import { Users } from "../../src/sql/Users.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
@@ -213,7 +216,7 @@ const secrets = Layer.succeed(AuthSecrets, {
   refreshSecret: Redacted.make("refresh-secret-of-more-than-32-bytes")
 })
 const repositories = Layer.mergeAll(
-  Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, AccountRepositories
+  Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories
 ).pipe(
   Layer.provideMerge(EventLog.layer),
   Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))

@@ -139,6 +139,8 @@ export const makeService = async (
     call,
     ask,
     events,
+    /** of the administrator, for what `call` cannot say */
+    token: () => token,
     output: () => built?.output() ?? "",
     remove: () => rmSync(dataDir, { recursive: true, force: true })
   }

@@ -5,8 +5,10 @@ import { ApiKeyNotFound, InsufficientScope, TooManyApiKeys } from "../../domain/
 import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
 import { GroupNotFound, GroupRefused, InviteNotFound, NotGroupAdmin, NotGroupMember, ParticipantRefused } from "../../domain/Group.ts"
+import { JobInvalid, JobNotChangeable, JobNotFound } from "../../domain/Job.ts"
 import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
+import { ScheduleInvalid, ScheduleNotChangeable, ScheduleNotFound, TooManySchedules } from "../../domain/Schedule.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
@@ -47,6 +49,13 @@ export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
 export const messageNotFound = Envelope.failure(MessageNotFound)
 export const messageNotChangeable = Envelope.failure(MessageNotChangeable)
+export const jobNotFound = Envelope.failure(JobNotFound)
+export const jobNotChangeable = Envelope.failure(JobNotChangeable)
+export const jobInvalid = Envelope.failure(JobInvalid)
+export const scheduleInvalid = Envelope.failure(ScheduleInvalid)
+export const scheduleNotFound = Envelope.failure(ScheduleNotFound)
+export const scheduleNotChangeable = Envelope.failure(ScheduleNotChangeable)
+export const tooManySchedules = Envelope.failure(TooManySchedules)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */

@@ -32,7 +32,8 @@ export const makeSendRequests = Effect.map(Sending, (sending) =>
 
 const requestHash = (asked: unknown): string => createHash("sha256").update(JSON.stringify(asked)).digest("hex")
 
-const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
+/** Tells that a repeated request was answered as the first. */
+export const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeader(response, "idempotency-replayed", "true"))
 )
 

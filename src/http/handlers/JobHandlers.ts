@@ -1,0 +1,125 @@
+import { HttpApiBuilder, HttpServerResponse } from "@effect/platform"
+import { Chunk, Clock, DateTime, Effect, Either, Layer, Option, Stream } from "effect"
+import { Forbidden } from "../../domain/Access.ts"
+import type { Job, JobId, JobResult } from "../../domain/Job.ts"
+import { Jobs } from "../../sql/Jobs.ts"
+import type { JobFilter } from "../../sql/JobControl.ts"
+import { Api } from "../Api.ts"
+import { Caller, CallerDevice } from "../contract/Authorization.ts"
+import { page } from "../contract/Paging.ts"
+import { JobLoading } from "../jobs/JobLoading.ts"
+import { markReplayed } from "./SendRequests.ts"
+
+const making = HttpApiBuilder.group(Api, "deviceJobs", (handlers) =>
+  Effect.map(JobLoading, (loading) =>
+    handlers.handleRaw("sendText", ({ headers, request, urlParams: { dryRun, ...settings } }) =>
+      Effect.gen(function*() {
+        const { device } = yield* CallerDevice
+        const loaded = yield* loading.load({ device, request, settings, dryRun, idempotencyKey: headers["idempotency-key"] })
+        if (Either.isLeft(loaded)) return loaded.left
+        const { job, replayed, ...rest } = loaded.right
+        if (replayed) yield* markReplayed
+        return { ...(yield* jobView(job)), ...rest }
+      }))))
+
+const jobView = (job: Job) =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const { createdAt, delay, deviceId, finishedAt, jobId, name, progress, startedAt, status, userId } = job
+    const end = job.estimatedEnd(now)
+    return {
+      jobId, deviceId, userId, name, status, delaySec: delay / 1000, total: progress.total, progress,
+      ratePerMinute: job.ratePerMinute(now),
+      estimatedEndAt: end === null ? null : DateTime.unsafeMake(end),
+      createdAt, startedAt, finishedAt
+    }
+  })
+
+const pageOfJobs = (found: ReadonlyArray<Job>, limit: number) =>
+  Effect.map(Effect.forEach(found, (job) => Effect.map(jobView(job), (view) => ({ id: job.id, view }))), (views) => {
+    const { items, ...rest } = page(views, limit, ({ id }) => id)
+    return { ...rest, items: items.map(({ view }) => view) }
+  })
+
+const makeOwnJobs = Effect.map(Jobs, (jobs) => ({
+  list: Effect.fnUntraced(function*(filter: JobFilter) {
+    return yield* pageOfJobs(yield* jobs.list({ ...filter, limit: filter.limit + 1 }), filter.limit)
+  }),
+  /** The caller's, or anybody's for an administrator. */
+  get: Effect.fnUntraced(function*(jobId: JobId) {
+    const { devices, role, userId } = yield* Caller
+    const job = yield* jobs.get(jobId)
+    const may = (role === "admin" || job.userId === userId) && (devices === null || devices.includes(job.deviceId))
+    return may ? job : yield* new Forbidden()
+  })
+}))
+
+const using = HttpApiBuilder.group(Api, "jobs", (handlers) =>
+  Effect.gen(function*() {
+    const jobs = yield* Jobs
+    const own = yield* makeOwnJobs
+    const change = (act: (typeof jobs)["pause"]) =>
+      Effect.fnUntraced(function*({ path: { jobId } }: { readonly path: { readonly jobId: JobId } }) {
+        yield* own.get(jobId)
+        return yield* jobView(yield* act(jobId))
+      })
+    const csv = (jobId: JobId) =>
+      Stream.concat(
+        Stream.make(`${csvColumns.join(",")}\n`),
+        Stream.paginateChunkEffect(-1, (after) =>
+          Effect.map(jobs.results(jobId, { after, limit: csvRowsAtOnce }), (rows) => [
+            rowsOf(rows),
+            rows.length < csvRowsAtOnce ? Option.none() : Option.some(rows.at(-1)!.position)
+          ] as const))
+      ).pipe(Stream.encodeText)
+
+    return handlers
+      .handle("list", ({ urlParams }) =>
+        Effect.gen(function*() {
+          const { devices, role, userId } = yield* Caller
+          return yield* own.list({ ...urlParams, userId: role === "admin" ? undefined : userId, deviceIds: devices ?? undefined })
+        }))
+      .handle("get", ({ path: { jobId } }) => Effect.flatMap(own.get(jobId), jobView))
+      .handle("results", ({ path: { jobId }, urlParams: { limit, ...query } }) =>
+        Effect.gen(function*() {
+          yield* own.get(jobId)
+          return page(yield* jobs.results(jobId, { ...query, limit: limit + 1 }), limit, ({ position }) => position)
+        }))
+      .handleRaw("resultsCsv", ({ path: { jobId } }) =>
+        Effect.as(
+          own.get(jobId),
+          HttpServerResponse.stream(csv(jobId), {
+            contentType: "text/csv; charset=utf-8",
+            headers: { "content-disposition": `attachment; filename="${jobId}.csv"` }
+          })
+        ))
+      .handle("pause", change(jobs.pause))
+      .handle("resume", change(jobs.resume))
+      .handle("cancel", change(jobs.cancel))
+      .handle("retryFailed", change(jobs.retryFailed))
+  }))
+
+const administering = HttpApiBuilder.group(Api, "adminJobs", (handlers) =>
+  Effect.gen(function*() {
+    const jobs = yield* Jobs
+    const own = yield* makeOwnJobs
+    return handlers
+      .handle("list", ({ urlParams }) => own.list(urlParams))
+      .handle("get", ({ path: { jobId } }) => Effect.flatMap(own.get(jobId), jobView))
+      .handle("cancel", ({ path: { jobId } }) =>
+        Effect.zipRight(own.get(jobId), Effect.flatMap(jobs.cancel(jobId), jobView)))
+  }))
+
+export const layer = Layer.mergeAll(making, using, administering)
+
+const csvRowsAtOnce = 1000
+const csvColumns = ["position", "to", "status", "messageId", "sentAt", "deliveredAt", "readAt", "failureCode", "failure"] as const
+
+const time = (at: DateTime.Utc | null) => at === null ? "" : DateTime.formatIso(at)
+const rowsOf = (rows: ReadonlyArray<JobResult>) =>
+  Chunk.fromIterable(rows.map((row) => {
+    const fields = [
+      `${row.position + 1}`, row.to, row.optedOut ? "opted_out" : row.status, row.messageId ?? "", time(row.sentAt),
+      time(row.deliveredAt), time(row.readAt), row.failure?.code ?? "", row.failure?.text ?? ""
+    ]
+    return `${fields.map((field) => /[",\n\r]/.test(field) ? `"${field.replaceAll("\"", "\"\"")}"` : field).join(",")}\n`
+  }))
