@@ -77,6 +77,15 @@ export const HistorySyncedData = Schema.Struct({
   stored: Schema.Int
 })
 
+/** `webhook.disabled`: an endpoint gets nothing any more, until somebody enables it; told by a device whose event it did not take. */
+export const WebhookDisabledData = Schema.Struct({
+  webhookId: Schema.Int,
+  /** of the address only this: the rest may be secret */
+  host: Schema.String,
+  reason: Schema.Literal("gone", "failing"),
+  failingSince: Schema.NullOr(Schema.DateTimeUtc)
+})
+
 /** Every type of event with the schema of its `data`. Webhooks, SSE and the documentation are made from this table. */
 export const eventTypes = {
   "device-status": DeviceStatusData,
@@ -88,7 +97,8 @@ export const eventTypes = {
   "message.undecryptable": UndecryptableData,
   "message.status": MessageStatusData,
   "message.delivered": MessageStatusData,
-  "history.synced": HistorySyncedData
+  "history.synced": HistorySyncedData,
+  "webhook.disabled": WebhookDisabledData
 } as const
 export type EventType = keyof typeof eventTypes
 export const EventType = Schema.Literal(...(Object.keys(eventTypes) as [EventType, ...Array<EventType>]))

@@ -14,6 +14,7 @@ import { LegacyApi } from "./contract/LegacyApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
+import { WebhooksApi } from "./contract/WebhooksApi.ts"
 
 /** Only an operation with a body can be told that its body is too large or of the wrong type. */
 const withoutIdleAnswers = (spec: Record<string, unknown>): Record<string, unknown> => {
@@ -45,6 +46,7 @@ export const Api = base
   .add(HistoryApi)
   .add(StatisticsApi)
   .add(EventsApi)
+  .add(WebhooksApi)
   .add(ApiKeysApi)
   .add(AdminUsersApi)
   .add(AdminListsApi)

@@ -33,7 +33,9 @@ import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import * as WebhookHandlers from "./handlers/WebhookHandlers.ts"
 import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
+import { WebhookAdministration } from "./webhooks/WebhookAdministration.ts"
 import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
 import { AdminLists } from "../sql/AdminLists.ts"
@@ -49,6 +51,7 @@ const handlers = Layer.mergeAll(
   HistoryHandlers.layer,
   StatisticsHandlers.layer,
   EventHandlers.layer,
+  WebhookHandlers.layer,
   ApiKeyHandlers.layer,
   AdminUserHandlers.layer,
   AdminListHandlers.layer,
@@ -67,7 +70,7 @@ const routes = Layer.mergeAll(
 export const accounts = Accounts.layer.pipe(Layer.provideMerge(Layer.mergeAll(Passwords.layer, ActiveUsers.layer)))
 
 const services = Layer.mergeAll(
-  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, FirstDevices.layer, RateLimit.layer, Metrics.layer
+  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, WebhookAdministration.layer, FirstDevices.layer, RateLimit.layer, Metrics.layer
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, CredentialUsers.layer)),
   Layer.provideMerge(Layer.mergeAll(accounts, KeyRing.layer, Tokens.layer, EventHub.layer, ClientAddress.layer)),

@@ -23,6 +23,7 @@ import { Contacts } from "../sql/Contacts.ts"
 import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
+import { EventConsumers } from "../sql/EventConsumers.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Messages } from "../sql/Messages.ts"
 import { MessageSearch } from "../sql/MessageSearch.ts"
@@ -33,6 +34,7 @@ import { Statistics } from "../sql/Statistics.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
+import { PluginServices } from "./PluginServices.ts"
 import { ProcessGuards } from "./ProcessGuards.ts"
 import { Runner } from "./Runner.ts"
 import { loadSecrets } from "./Secrets.ts"
@@ -47,7 +49,7 @@ const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer
 
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
-const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
+const Repositories = Layer.mergeAll(Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports, EventConsumers).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
@@ -67,6 +69,7 @@ const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, O
 export const Service = HttpApp.layer.pipe(
   Layer.provide(FirstAdmin),
   Layer.provide(JournalPruner),
+  Layer.provide(PluginServices),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),
   Layer.provide(WhatsAppServices),

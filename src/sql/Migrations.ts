@@ -7,6 +7,7 @@ import initial from "./migrations/0001_initial.ts"
 import accounts from "./migrations/0002_accounts.ts"
 import statistics from "./migrations/0003_statistics.ts"
 import leases from "./migrations/0005_leases.ts"
+import webhooks from "./migrations/0009_webhooks.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
@@ -32,7 +33,8 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0001_initial": initial,
   "0002_accounts": accounts,
   "0003_statistics": statistics,
-  "0005_leases": leases
+  "0005_leases": leases,
+  "0009_webhooks": webhooks
 }
 
 // the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE

@@ -41,6 +41,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "POST /api/api-keys": { name: "a machine", scopes: ["read"] },
   "POST /api/admin/users/:userId/api-keys": { name: "a machine", scopes: ["read"] },
   "PUT /api/admin/users/:userId": { fullName: "Somebody" },
+  "POST /api/webhooks": { url: "http://nowhere.invalid/" },
   [`POST ${api}/devices`]: { deviceName: "Kasir" },
   [`POST ${api}/devices/:deviceId/pairing-code`]: { phone: "6281234567890" },
   [`POST ${api}/devices/:deviceId/send-message`]: text,
@@ -98,7 +99,7 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
       const { bound, device, keys, otherDevice, people, victim } = yield* cast
       const key = `${method} ${path}`
       const rule = access[key]!
-      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001" }
+      const samples: Readonly<Record<string, string>> = { deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001", webhookId: "999999", deliveryId: "1" }
       const url = (given: Readonly<Record<string, string>> = {}) =>
         path.replaceAll(/:(\w+)/g, (_, name: string) => {
           const value = { ...samples, ...given }[name]

@@ -10,13 +10,15 @@ import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
 import { UserId } from "../../src/domain/User.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { Devices } from "../../src/sql/Devices.ts"
+import { EventConsumers } from "../../src/sql/EventConsumers.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
+import { ShardLeases } from "../../src/sql/ShardLeases.ts"
 import type { TestDatabase } from "../support/databases.ts"
 
-export const repositoriesLayer = Layer.mergeAll(Devices.layer, Contacts.layer, Messages.layer, Outbox.layer).pipe(
-  Layer.provideMerge(EventLog.layer),
+export const repositoriesLayer = Layer.mergeAll(Devices.layer, Contacts.layer, Messages.layer, Outbox.layer, EventConsumers).pipe(
+  Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
   Layer.provide(Cipher.layer([Redacted.make("a key that is long enough for tests")]))
 )
 

@@ -6,6 +6,8 @@ import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceN
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
 import { IdempotencyConflict } from "../../domain/Message.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
+import { TooManyWebhooks, WebhookDisabled, WebhookNotFound, WebhookUrlRefused } from "../../domain/Webhook.ts"
+import { DeliveryEventGone, DeliveryNotFound } from "../../domain/WebhookDelivery.ts"
 import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
 import { InternalError, InvalidJson, PayloadTooLarge, RateLimited, UnsupportedMediaType } from "../edge/RequestErrors.ts"
@@ -37,6 +39,12 @@ export const statisticsPeriodInvalid = Envelope.failure(StatisticsPeriodInvalid)
 export const notPairing = Envelope.failure(NotPairing)
 export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
+export const webhookNotFound = Envelope.failure(WebhookNotFound)
+export const tooManyWebhooks = Envelope.failure(TooManyWebhooks)
+export const webhookUrlRefused = Envelope.failure(WebhookUrlRefused)
+export const webhookDisabled = Envelope.failure(WebhookDisabled)
+export const deliveryNotFound = Envelope.failure(DeliveryNotFound)
+export const deliveryEventGone = Envelope.failure(DeliveryEventGone)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */
