@@ -86,6 +86,9 @@ export const WebhookDisabledData = Schema.Struct({
   failingSince: Schema.NullOr(Schema.DateTimeUtc)
 })
 
+/** The version of all payload schemas here. */
+export const eventVersion = 1
+
 /** Every type of event with the schema of its `data`. Webhooks, SSE and the documentation are made from this table. */
 export const eventTypes = {
   "device-status": DeviceStatusData,

@@ -6,6 +6,7 @@ import { AuditApi } from "./contract/AuditApi.ts"
 import { AuthApi } from "./contract/AuthApi.ts"
 import { ContactsApi } from "./contract/ContactsApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
+import { EventLogApi } from "./contract/EventLogApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
@@ -46,6 +47,7 @@ export const Api = base
   .add(HistoryApi)
   .add(StatisticsApi)
   .add(EventsApi)
+  .add(EventLogApi)
   .add(WebhooksApi)
   .add(ApiKeysApi)
   .add(AdminUsersApi)

@@ -19,6 +19,7 @@ import { ClientAddress } from "./edge/ClientAddress.ts"
 import * as Edge from "./edge/Edge.ts"
 import { RateLimit } from "./edge/RateLimit.ts"
 import { EventHub } from "./events/EventHub.ts"
+import { EventPages } from "./events/EventPages.ts"
 import { EventStreams } from "./events/EventStreams.ts"
 import * as AdminListHandlers from "./handlers/AdminListHandlers.ts"
 import * as AdminUserHandlers from "./handlers/AdminUserHandlers.ts"
@@ -27,6 +28,7 @@ import * as AuditHandlers from "./handlers/AuditHandlers.ts"
 import * as AuthHandlers from "./handlers/AuthHandlers.ts"
 import * as ContactHandlers from "./handlers/ContactHandlers.ts"
 import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
+import * as EventLogHandlers from "./handlers/EventLogHandlers.ts"
 import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
@@ -51,6 +53,7 @@ const handlers = Layer.mergeAll(
   HistoryHandlers.layer,
   StatisticsHandlers.layer,
   EventHandlers.layer,
+  EventLogHandlers.layer,
   WebhookHandlers.layer,
   ApiKeyHandlers.layer,
   AdminUserHandlers.layer,
@@ -70,7 +73,7 @@ const routes = Layer.mergeAll(
 export const accounts = Accounts.layer.pipe(Layer.provideMerge(Layer.mergeAll(Passwords.layer, ActiveUsers.layer)))
 
 const services = Layer.mergeAll(
-  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, WebhookAdministration.layer, FirstDevices.layer, RateLimit.layer, Metrics.layer
+  EventStreams.layer, EventPages.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, WebhookAdministration.layer, FirstDevices.layer, RateLimit.layer, Metrics.layer
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, CredentialUsers.layer)),
   Layer.provideMerge(Layer.mergeAll(accounts, KeyRing.layer, Tokens.layer, EventHub.layer, ClientAddress.layer)),

@@ -59,6 +59,8 @@ export const access: Readonly<Record<string, AccessRule>> = {
   "GET /api/whatsapp/contacts": withinDevices(user("read")),
   "GET /api/events": withinDevices(user("read")),
   "POST /api/events/ticket": withinDevices(user("read")),
+  "GET /api/events/log": withinDevices(user("read")),
+  "GET /api/events/schemas": withinDevices(user("read")),
   "GET /api/webhooks": user("read"),
   "POST /api/webhooks": user("manage"),
   "GET /api/webhooks/:webhookId": user("read"),
