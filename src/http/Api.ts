@@ -14,6 +14,7 @@ import { HistoryApi } from "./contract/HistoryApi.ts"
 import { LegacyApi } from "./contract/LegacyApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
+import { PluginsApi } from "./contract/PluginsApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
 import { WebhooksApi } from "./contract/WebhooksApi.ts"
 
@@ -53,6 +54,7 @@ export const Api = base
   .add(AdminUsersApi)
   .add(AdminListsApi)
   .add(AuditApi)
+  .add(PluginsApi)
   .add(LegacyApi)
   .add(HealthApi)
   .annotateContext(OpenApi.annotations({

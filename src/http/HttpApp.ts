@@ -35,6 +35,7 @@ import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import * as PluginHandlers from "./handlers/PluginHandlers.ts"
 import * as WebhookHandlers from "./handlers/WebhookHandlers.ts"
 import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
 import { WebhookAdministration } from "./webhooks/WebhookAdministration.ts"
@@ -59,6 +60,7 @@ const handlers = Layer.mergeAll(
   AdminUserHandlers.layer,
   AdminListHandlers.layer,
   AuditHandlers.layer,
+  PluginHandlers.layer,
   LegacyHandlers.layer,
   HealthHandlers.layer
 ).pipe(Layer.provide(Authorization.layer))

@@ -150,6 +150,8 @@ layer(httpLayer())("webhooks of a service on the internet", (it) => {
     }))
 })
 
+const texts = (page: { readonly items: ReadonlyArray<{ readonly data: { readonly content: string } }> }) => page.items.map(({ data }) => data.content)
+
 layer(httpLayer())("the event log", (it) => {
   it.effect("is read by a cursor, within what the caller may see", () =>
     Effect.gen(function*() {
@@ -159,7 +161,6 @@ layer(httpLayer())("the event log", (it) => {
       const other = yield* makeDevice(stranger.user)
       yield* emit(...["a", "b", "c"].map((text) => said(deviceId as DeviceId, "6281", text)), said(other.deviceId as DeviceId, "6281", "z"))
       const read = (query: string, token = owner.token) => Effect.map(ask("GET", `/api/events/log${query}`, { token }), ({ json, status }) => ({ status, ...json.data, error: json.error }))
-      const texts = (page: { readonly items: ReadonlyArray<{ readonly data: { readonly content: string } }> }) => page.items.map(({ data }) => data.content)
       const first = yield* read("?limit=2&types=message.received")
       expect([texts(first), first.hasMore, first.isIncomplete]).toEqual([["a", "b"], true, false])
       const second = yield* read(`?limit=2&after=${first.nextCursor}`)

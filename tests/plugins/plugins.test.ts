@@ -156,6 +156,9 @@ const loading = (values: Readonly<Record<string, string>>) =>
     Layer.build
   )
 
+const explained = (values: Readonly<Record<string, string>>) =>
+  Effect.map(Effect.flip(loading(values)), (error) => error._tag === "StorageUnavailable" ? "" : explainConfigError(error))
+
 it.layer(world)("a plugin from a file", (it) => {
   const example = join(import.meta.dirname, "../../docs/examples/order-notes.js")
 
@@ -177,8 +180,6 @@ it.layer(world)("a plugin from a file", (it) => {
     Effect.gen(function*() {
       const where = yield* folder
       const file = (name: string, text: string) => Effect.promise(() => writeFile(join(where, name), text)).pipe(Effect.as(join(where, name)))
-      const explained = (values: Readonly<Record<string, string>>) =>
-        Effect.map(Effect.flip(loading(values)), (error) => error._tag === "StorageUnavailable" ? "" : explainConfigError(error))
       expect(yield* explained({ PLUGINS: example })).toContain("ORDER_NOTES_FILE")
       expect(yield* explained({ PLUGINS: join(where, "nothing.js") })).toMatch(/^PLUGINS: .*nothing\.js is no plugin/)
       expect(yield* explained({ PLUGINS: yield* file("odd.mjs", "export default 7") })).toMatch(/odd\.mjs is no plugin/)

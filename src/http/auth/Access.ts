@@ -85,6 +85,7 @@ export const access: Readonly<Record<string, AccessRule>> = {
   "GET /api/admin/contacts": admin("read"),
   "GET /api/admin/stats": admin("read"),
   "GET /api/admin/audit": admin("read"),
+  "GET /api/admin/plugins": admin("read"),
   "GET /api/health": open,
   "GET /health/live": open,
   "GET /health/ready": open,
