@@ -71,6 +71,22 @@ describeDatabases("webhook deliveries", (database) => {
         expect(yield* all.oldestNeeded).toBeLessThanOrEqual(wanted[1]!.eventId!)
       }))
 
+    it.effect("the endpoint's headers and secrets come back as they were given, of secrets the last two for as long as they overlap", () =>
+      Effect.gen(function*() {
+        const webhooks = yield* Webhooks
+        const { userId } = yield* owned
+        const { secret, webhook } = yield* endpoint(userId, "https://crm.example/", { headers: { authorization: "Bearer é" } })
+        yield* webhooks.rotate(webhook.id, "whsec_two", 60_000)
+        yield* webhooks.rotate(webhook.id, "whsec_three", 60_000)
+        expect(yield* webhooks.target(webhook.id)).toMatchObject({ headers: { authorization: "Bearer é" }, secrets: ["whsec_three", "whsec_two"] })
+        expect((yield* webhooks.target(webhook.id)).secrets).not.toContain(secret)
+        yield* TestClock.adjust("61 seconds")
+        expect((yield* webhooks.target(webhook.id)).secrets).toEqual(["whsec_three"])
+        expect((yield* webhooks.listening([userId])).map(({ id }) => id)).toEqual([webhook.id])
+        yield* webhooks.update(webhook.id, { enabled: false })
+        expect(yield* webhooks.listening([userId])).toEqual([])
+      }))
+
     it.effect("fail after the whole schedule, and are all sent again when somebody asks", () =>
       Effect.gen(function*() {
         const all = yield* WebhookDeliveries

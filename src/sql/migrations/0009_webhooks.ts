@@ -21,7 +21,6 @@ export default Effect.gen(function*() {
     `url ${key(2048)} NOT NULL`,
     `description ${key(255)}`,
     `events ${text} NOT NULL`,
-    `format ${key(16)} NOT NULL`,
     "version INTEGER NOT NULL",
     // encrypted
     `headers ${bytes}`,
