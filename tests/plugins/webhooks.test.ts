@@ -208,6 +208,17 @@ it.layer(world)("webhooks", (it) => {
       expect(contents(receiver.at("/slow")).toSorted()).toEqual(["beside", "hangs"])
     }))
 
+  it.effect("what goes well is sent once, also when several chats are busy", () =>
+    Effect.gen(function*() {
+      const receiver = yield* TheReceiver
+      const { deviceId, userId } = yield* owned
+      const { webhook } = yield* endpoint(userId, receiver.url("/busy"))
+      receiver.answer("/busy", (response, _, count) => void setTimeout(() => response.end(), count % 3))
+      yield* emit(...Array.from({ length: 120 }, (_, index) => said(deviceId, `628${index % 7}`, `${index}`)))
+      yield* until("all", yield* allDone(webhook.id, 120))
+      expect(receiver.at("/busy")).toHaveLength(120)
+    }))
+
   it.effect("a message that alone is not taken steps aside, so that its chat goes on", () =>
     Effect.gen(function*() {
       const receiver = yield* TheReceiver

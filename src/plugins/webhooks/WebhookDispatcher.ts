@@ -23,23 +23,27 @@ export class WebhookDispatcher extends Context.Tag("whatsapp-service/WebhookDisp
 
       const run = Effect.gen(function*() {
         const workers = yield* FiberMap.make<string>()
-        const inFlight = new Map<WebhookId, Set<DeliveryId>>()
+        const inFlight = new Map<WebhookId, { readonly busy: Set<DeliveryId>; readonly turn: Effect.Semaphore }>()
+
+        /**
+         * One worker of an endpoint at a time, and without what was in flight before the question: the answer may be older than
+         * the end of an attempt, and would have it made once more.
+         */
+        const take = Effect.fnUntraced(function*(webhookId: WebhookId, busy: Set<DeliveryId>) {
+          const found = yield* deliveries.next(webhookId, new Set(busy))
+          if (found.delivery !== undefined) busy.add(found.delivery.id)
+          return found
+        })
 
         const start = (webhookId: WebhookId, slot: number): Effect.Effect<void> =>
           Effect.asVoid(FiberMap.run(workers, `${webhookId}/${slot}`, worker(webhookId, slot), { onlyIfMissing: true }))
 
         const one = Effect.fnUntraced(function*(webhookId: WebhookId, slot: number) {
-          const busy = inFlight.get(webhookId) ?? new Set<DeliveryId>()
-          inFlight.set(webhookId, busy)
-          const { delivery, more } = yield* deliveries.next(webhookId, busy)
+          const { busy, turn } = inFlight.get(webhookId) ?? { busy: new Set<DeliveryId>(), turn: Effect.unsafeMakeSemaphore(1) }
+          inFlight.set(webhookId, { busy, turn })
+          const { delivery, more } = yield* turn.withPermits(1)(take(webhookId, busy))
           if (delivery === undefined) return false
-          // another worker has asked at the same time
-          if (busy.has(delivery.id)) return true
-          busy.add(delivery.id)
-          const release = Effect.sync(() => {
-            busy.delete(delivery.id)
-            if (busy.size === 0) inFlight.delete(webhookId)
-          })
+          const release = Effect.sync(() => busy.delete(delivery.id))
           if (more && slot + 1 < requestsEach) yield* start(webhookId, slot + 1)
           const outcome = yield* inAll.withPermits(1)(sender.attempt(delivery, slot === 0)).pipe(Effect.ensuring(release))
           return outcome === "done"
