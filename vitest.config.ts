@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           ...patient,
           name: "service",
-          include: ["tests/{actors,domain,emulator,http,runtime,sql}/**/*.test.ts"],
+          include: ["tests/{actors,domain,egress,emulator,http,plugins,runtime,sql}/**/*.test.ts"],
           isolate: false
         }
       },

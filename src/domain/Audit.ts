@@ -16,7 +16,11 @@ export const AuditAction = Schema.Literal(
   "device.wipe",
   "device.import",
   "api-key.create",
-  "api-key.revoke"
+  "api-key.revoke",
+  "webhook.create",
+  "webhook.update",
+  "webhook.delete",
+  "webhook.rotate-secret"
 )
 export type AuditAction = typeof AuditAction.Type
 
@@ -24,7 +28,7 @@ export const AuditResult = Schema.Literal("success", "failure")
 export type AuditResult = typeof AuditResult.Type
 
 export const AuditTarget = Schema.Struct({
-  type: Schema.Literal("user", "device", "api-key"),
+  type: Schema.Literal("user", "device", "api-key", "webhook"),
   id: Schema.String
 })
 export type AuditTarget = typeof AuditTarget.Type

@@ -132,6 +132,18 @@ export const JobData = Schema.Struct({
   timestamp: Schema.DateTimeUtc
 })
 
+/** `webhook.disabled`: an endpoint gets nothing any more, until somebody enables it; told by a device whose event it did not take. */
+export const WebhookDisabledData = Schema.Struct({
+  webhookId: Schema.Int,
+  /** of the address only this: the rest may be secret */
+  host: Schema.String,
+  reason: Schema.Literal("gone", "failing"),
+  failingSince: Schema.NullOr(Schema.DateTimeUtc)
+})
+
+/** The version of all payload schemas here. */
+export const eventVersion = 1
+
 /** Every type of event with the schema of its `data`. Webhooks, SSE and the documentation are made from this table. */
 export const eventTypes = {
   "device-status": DeviceStatusData,
@@ -153,7 +165,8 @@ export const eventTypes = {
   "group.participants": GroupParticipantsData,
   "history.synced": HistorySyncedData,
   "job.progress": JobData,
-  "job.completed": JobData
+  "job.completed": JobData,
+  "webhook.disabled": WebhookDisabledData
 } as const
 export type EventType = keyof typeof eventTypes
 export const EventType = Schema.Literal(...(Object.keys(eventTypes) as [EventType, ...Array<EventType>]))

@@ -6,6 +6,7 @@ import { AuditApi } from "./contract/AuditApi.ts"
 import { AuthApi } from "./contract/AuthApi.ts"
 import { ContactsApi } from "./contract/ContactsApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
+import { EventLogApi } from "./contract/EventLogApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
 import { GroupMessagesApi } from "./contract/GroupMessagesApi.ts"
@@ -19,7 +20,9 @@ import { MessagingApi } from "./contract/MessagingApi.ts"
 import { OptOutsApi } from "./contract/OptOutsApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
 import { SchedulesApi } from "./contract/SchedulesApi.ts"
+import { PluginsApi } from "./contract/PluginsApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
+import { WebhooksApi } from "./contract/WebhooksApi.ts"
 
 /** Only an operation with a body can be told that its body is too large or of the wrong type. */
 const withoutIdleAnswers = (spec: Record<string, unknown>): Record<string, unknown> => {
@@ -58,11 +61,14 @@ export const Api = base
   .add(OptOutsApi)
   .add(SchedulesApi)
   .add(EventsApi)
+  .add(EventLogApi)
+  .add(WebhooksApi)
   .add(ApiKeysApi)
   .add(AdminUsersApi)
   .add(AdminListsApi)
   .add(AdminJobsApi)
   .add(AuditApi)
+  .add(PluginsApi)
   .add(LegacyApi)
   .add(HealthApi)
   .annotateContext(OpenApi.annotations({

@@ -19,6 +19,7 @@ import { ClientAddress } from "./edge/ClientAddress.ts"
 import * as Edge from "./edge/Edge.ts"
 import { RateLimit } from "./edge/RateLimit.ts"
 import { EventHub } from "./events/EventHub.ts"
+import { EventPages } from "./events/EventPages.ts"
 import { EventStreams } from "./events/EventStreams.ts"
 import * as AdminListHandlers from "./handlers/AdminListHandlers.ts"
 import * as AdminUserHandlers from "./handlers/AdminUserHandlers.ts"
@@ -27,6 +28,7 @@ import * as AuditHandlers from "./handlers/AuditHandlers.ts"
 import * as AuthHandlers from "./handlers/AuthHandlers.ts"
 import * as ContactHandlers from "./handlers/ContactHandlers.ts"
 import * as DeviceHandlers from "./handlers/DeviceHandlers.ts"
+import * as EventLogHandlers from "./handlers/EventLogHandlers.ts"
 import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as GroupHandlers from "./handlers/GroupHandlers.ts"
 import * as GroupMessageHandlers from "./handlers/GroupMessageHandlers.ts"
@@ -38,9 +40,12 @@ import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as OptOutHandlers from "./handlers/OptOutHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
+import * as PluginHandlers from "./handlers/PluginHandlers.ts"
 import * as ScheduleHandlers from "./handlers/ScheduleHandlers.ts"
 import * as StatisticsHandlers from "./handlers/StatisticsHandlers.ts"
+import * as WebhookHandlers from "./handlers/WebhookHandlers.ts"
 import { JobLoading } from "./jobs/JobLoading.ts"
+import { WebhookAdministration } from "./webhooks/WebhookAdministration.ts"
 import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
 import { AdminLists } from "../sql/AdminLists.ts"
@@ -62,10 +67,13 @@ const handlers = Layer.mergeAll(
   OptOutHandlers.layer,
   ScheduleHandlers.layer,
   EventHandlers.layer,
+  EventLogHandlers.layer,
+  WebhookHandlers.layer,
   ApiKeyHandlers.layer,
   AdminUserHandlers.layer,
   AdminListHandlers.layer,
   AuditHandlers.layer,
+  PluginHandlers.layer,
   LegacyHandlers.layer,
   HealthHandlers.layer
 ).pipe(Layer.provide(Authorization.layer))
@@ -80,7 +88,8 @@ const routes = Layer.mergeAll(
 export const accounts = Accounts.layer.pipe(Layer.provideMerge(Layer.mergeAll(Passwords.layer, ActiveUsers.layer)))
 
 const services = Layer.mergeAll(
-  EventStreams.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, FirstDevices.layer, JobLoading.layer, RateLimit.layer, Metrics.layer
+  EventStreams.layer, EventPages.layer, StreamTickets.layer, UserAdministration.layer, ApiKeyIssue.layer, WebhookAdministration.layer,
+  FirstDevices.layer, JobLoading.layer, RateLimit.layer, Metrics.layer
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, CredentialUsers.layer)),
   Layer.provideMerge(Layer.mergeAll(accounts, KeyRing.layer, Tokens.layer, EventHub.layer, ClientAddress.layer)),

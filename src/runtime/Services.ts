@@ -29,6 +29,7 @@ import { Contacts } from "../sql/Contacts.ts"
 import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
+import { EventConsumers } from "../sql/EventConsumers.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Groups } from "../sql/Groups.ts"
 import { IdempotencyKeys } from "../sql/IdempotencyKeys.ts"
@@ -44,6 +45,7 @@ import { Statistics } from "../sql/Statistics.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
+import { PluginServices } from "./PluginServices.ts"
 import { ProcessGuards } from "./ProcessGuards.ts"
 import { Runner } from "./Runner.ts"
 import { loadSecrets } from "./Secrets.ts"
@@ -60,7 +62,9 @@ const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics
 
 const Bulk = Layer.mergeAll(IdempotencyKeys.layer, Jobs.layer, OptOuts.layer, Schedules.layer)
 
-const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Bulk, Reports).pipe(
+const Repositories = Layer.mergeAll(
+  ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Bulk, Reports, EventConsumers
+).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
@@ -82,6 +86,7 @@ const DeviceActors = Layer.mergeAll(
 export const Service = HttpApp.layer.pipe(
   Layer.provide(FirstAdmin),
   Layer.provide(Layer.merge(JournalPruner, KeyPruner)),
+  Layer.provide(PluginServices),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),
   Layer.provide(WhatsAppServices),

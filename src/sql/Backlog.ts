@@ -5,6 +5,7 @@ import { atBoundary } from "./Boundary.ts"
 import { makeDialect } from "./Dialect.ts"
 import { Priority } from "./Outbox.ts"
 
+const Paused = Schema.Tuple(Schema.Struct({ count: Schema.Int }))
 const Waiting = Schema.Array(Schema.Struct({ reason: Schema.NullOr(DeviceReason), count: Schema.Int }))
 const Oldest = Schema.Tuple(Schema.Struct({ oldest: Schema.NullOr(Schema.Int) }))
 
@@ -30,6 +31,18 @@ export const makeBacklog = Effect.gen(function*() {
           WHERE m.queue = s.device_id AND m.priority = p.priority ORDER BY m.send_at LIMIT 1
         ) AS due FROM whatsapp_sessions s CROSS JOIN (${priorities}) p
       ) waiting`.pipe(Effect.flatMap(decodeOldest), atBoundary),
+    /** When the oldest event that waits for a webhook was put there. */
+    webhooks: sql`SELECT queued_at AS oldest FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+      WHERE d.status = 'pending' AND w.enabled = 1 ORDER BY d.event_id LIMIT 1`.pipe(
+      Effect.flatMap((rows) => decodeOldest(rows.length === 0 ? [{ oldest: null }] : rows)),
+      atBoundary
+    ),
+    /** Webhooks that have failed so often that they rest. */
+    pausedWebhooks: sql`SELECT COUNT(*) AS count FROM webhooks WHERE enabled = 1 AND paused_until IS NOT NULL`.pipe(
+      Effect.flatMap(Schema.decodeUnknown(Paused)),
+      Effect.map(([{ count }]) => count),
+      atBoundary
+    ),
     /** When the oldest entry of the inbound journal came that has not become rows and events yet. */
     journal: sql`SELECT MIN(came) AS oldest FROM (
         SELECT (

@@ -47,6 +47,8 @@ export const makeDialect = Effect.map(SqlClient.SqlClient, (sql) => {
     advance,
     affected,
     insert,
+    /** begins an INSERT that passes over rows whose unique key is there already */
+    insertNew: sql.literal(onMysql ? "INSERT IGNORE INTO" : "INSERT OR IGNORE INTO"),
     /** ends a SELECT whose rows stay locked until the commit; SQLite has one writer anyway */
     forUpdate: sql.literal(onMysql ? "FOR UPDATE" : ""),
     /** after a table's name: the statistics that would choose the index lag behind a queue that fills within seconds */

@@ -1,15 +1,13 @@
 import { SqlClient } from "@effect/sql"
 import { Clock, Effect, Exit, type ParseResult, PubSub, Schema, Stream } from "effect"
 import { DeviceId } from "../domain/DeviceId.ts"
-import { EventId, EventType, eventTypes, type NewEvent, ServiceEvent } from "../domain/ServiceEvent.ts"
+import { EventId, EventType, eventTypes, eventVersion, type NewEvent, ServiceEvent } from "../domain/ServiceEvent.ts"
 import { UserId } from "../domain/User.ts"
 import { atBoundary } from "./Boundary.ts"
 import { makeDialect } from "./Dialect.ts"
 import type { EventFilter } from "./EventLog.ts"
 import { OpenTransaction } from "./OpenTransaction.ts"
 
-/** The version of all payload schemas in `domain/ServiceEvent.ts`. */
-const version = 1
 const mostAtOnce = 1000
 const otherProcesses = "1 second"
 
@@ -64,7 +62,7 @@ export const makeEventLog = Effect.gen(function*() {
         userId: device.userId,
         sequence: device.next++,
         type: event.type,
-        version,
+        version: eventVersion,
         data: encoded[index],
         timestamp
       }

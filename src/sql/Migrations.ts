@@ -10,6 +10,7 @@ import messageKinds from "./migrations/0004_message_kinds.ts"
 import leases from "./migrations/0005_leases.ts"
 import groups from "./migrations/0006_groups.ts"
 import jobs from "./migrations/0008_jobs.ts"
+import webhooks from "./migrations/0009_webhooks.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
@@ -38,7 +39,8 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0004_message_kinds": messageKinds,
   "0005_leases": leases,
   "0006_groups": groups,
-  "0008_jobs": jobs
+  "0008_jobs": jobs,
+  "0009_webhooks": webhooks
 }
 
 // the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE

@@ -45,7 +45,7 @@ export class UserDirectory extends Context.Tag("whatsapp-service/UserDirectory")
   readonly dropDevices: (id: UserId) => Effect.Effect<void, StorageUnavailable>
   /** Devices, and the contacts and groups on them, change hands. What was written before stays under its user and is read by device. */
   readonly handOver: (from: UserId, to: UserId) => Effect.Effect<void, UserNotFound | StorageUnavailable>
-  /** Removes the user with logins, keys and tickets. */
+  /** Removes the user with logins, keys, tickets and webhooks. */
   readonly remove: (id: UserId) => Effect.Effect<void, UserNotFound | StorageUnavailable>
 }>() {
   static readonly layer = Layer.effect(
@@ -136,6 +136,9 @@ export class UserDirectory extends Context.Tag("whatsapp-service/UserDirectory")
           yield* sql`DELETE FROM refresh_tokens WHERE user_id = ${id}`
           yield* sql`DELETE FROM api_keys WHERE user_id = ${id}`
           yield* sql`DELETE FROM event_tickets WHERE user_id = ${id}`
+          // their deliveries go with the next pruning
+          yield* sql`DELETE FROM webhook_secrets WHERE webhook_id IN (SELECT id FROM webhooks WHERE user_id = ${id})`
+          yield* sql`DELETE FROM webhooks WHERE user_id = ${id}`
           yield* sql`DELETE FROM users WHERE id = ${id}`
         }, atBoundary)
       })

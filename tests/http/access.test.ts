@@ -48,6 +48,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "POST /api/api-keys": { name: "a machine", scopes: ["read"] },
   "POST /api/admin/users/:userId/api-keys": { name: "a machine", scopes: ["read"] },
   "PUT /api/admin/users/:userId": { fullName: "Somebody" },
+  "POST /api/webhooks": { url: "http://nowhere.invalid/" },
   [`POST ${api}/devices`]: { deviceName: "Kasir" },
   [`POST ${api}/devices/:deviceId/pairing-code`]: { phone: "6281234567890" },
   [`POST ${api}/devices/:deviceId/send-message`]: text,
@@ -129,7 +130,8 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("access", (it) => {
       const rule = access[key]!
       const samples: Readonly<Record<string, string>> = {
         deviceId: device.deviceId, jid: "6281234567890", userId: String(victim.id), apiKeyId: "1", groupId: "120363000000000001",
-        participantJid: "6281234567890", adminJid: "6281234567890", messageId: "3EB0AA", jobId: "job-0", scheduleId: "schedule-0"
+        participantJid: "6281234567890", adminJid: "6281234567890", messageId: "3EB0AA", jobId: "job-0", scheduleId: "schedule-0",
+        webhookId: "999999", deliveryId: "999999"
       }
       const url = (given: Readonly<Record<string, string>> = {}) =>
         path.replaceAll(/:(\w+)/g, (_, name: string) => {

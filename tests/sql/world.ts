@@ -11,6 +11,7 @@ import { UserId } from "../../src/domain/User.ts"
 import { ChatReading } from "../../src/sql/ChatReading.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { Devices } from "../../src/sql/Devices.ts"
+import { EventConsumers } from "../../src/sql/EventConsumers.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Groups } from "../../src/sql/Groups.ts"
 import { Jobs } from "../../src/sql/Jobs.ts"
@@ -18,10 +19,13 @@ import { Messages } from "../../src/sql/Messages.ts"
 import { OptOuts } from "../../src/sql/OptOuts.ts"
 import { Schedules } from "../../src/sql/Schedules.ts"
 import { Outbox } from "../../src/sql/Outbox.ts"
+import { ShardLeases } from "../../src/sql/ShardLeases.ts"
 import type { TestDatabase } from "../support/databases.ts"
 
-export const repositoriesLayer = Layer.mergeAll(ChatReading.layer, Devices.layer, Contacts.layer, Groups.layer, Messages.layer, Outbox.layer, Jobs.layer, OptOuts.layer, Schedules.layer).pipe(
-  Layer.provideMerge(EventLog.layer),
+export const repositoriesLayer = Layer.mergeAll(
+  ChatReading.layer, Devices.layer, Contacts.layer, Groups.layer, Messages.layer, Outbox.layer, Jobs.layer, OptOuts.layer, Schedules.layer, EventConsumers
+).pipe(
+  Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
   Layer.provide(Cipher.layer([Redacted.make("a key that is long enough for tests")]))
 )
 

@@ -17,11 +17,14 @@ import { Tokens } from "../../src/http/auth/Tokens.ts"
 import * as HttpApp from "../../src/http/HttpApp.ts"
 import * as HttpListener from "../../src/http/HttpListener.ts"
 import { Shutdown } from "../../src/http/Shutdown.ts"
+import { Plugins } from "../../src/plugins/Plugins.ts"
+import { WebhookEgress } from "../../src/plugins/webhooks/WebhookEgress.ts"
 import { AccountRepositories } from "../../src/sql/AccountRepositories.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { DailyChats } from "../../src/sql/DailyChats.ts"
 import { sqlite } from "../../src/sql/Database.ts"
 import { Devices } from "../../src/sql/Devices.ts"
+import { EventConsumers } from "../../src/sql/EventConsumers.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Groups } from "../../src/sql/Groups.ts"
 import { Jobs } from "../../src/sql/Jobs.ts"
@@ -29,6 +32,7 @@ import { Messages } from "../../src/sql/Messages.ts"
 import { MessageSearch } from "../../src/sql/MessageSearch.ts"
 import { OptOuts } from "../../src/sql/OptOuts.ts"
 import { Schedules } from "../../src/sql/Schedules.ts"
+import { ShardLeases } from "../../src/sql/ShardLeases.ts"
 import { Statistics } from "../../src/sql/Statistics.ts"
 import { Users } from "../../src/sql/Users.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
@@ -216,9 +220,10 @@ const secrets = Layer.succeed(AuthSecrets, {
   refreshSecret: Redacted.make("refresh-secret-of-more-than-32-bytes")
 })
 const repositories = Layer.mergeAll(
-  Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories
+  Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories,
+  EventConsumers
 ).pipe(
-  Layer.provideMerge(EventLog.layer),
+  Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
   Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
 )
 
@@ -226,6 +231,7 @@ const repositories = Layer.mergeAll(
 export const httpLayer = (settings: Readonly<Record<string, string>> = {}) =>
   HttpApp.layer.pipe(
     Layer.provideMerge(HttpListener.layer),
+    Layer.provideMerge(Layer.merge(Plugins.layer, WebhookEgress.layer)),
     Layer.provideMerge(Layer.mergeAll(fakeActors, fakeSending, fakeMessages, fakeQueries, fakeGroups, Tokens.layer)),
     Layer.provideMerge(Layer.mergeAll(Stage.layer, Shutdown.layer, secrets, repositories)),
     Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(

@@ -1,5 +1,5 @@
-import { HttpApiError } from "@effect/platform"
-import { Context, DateTime, Effect, Layer, ParseResult, Schema } from "effect"
+import type { HttpApiError } from "@effect/platform"
+import { Context, DateTime, Effect, Layer } from "effect"
 import { Forbidden } from "../../domain/Access.ts"
 import type { ApiKey, ApiKeyId, ApiKeyNotFound, TooManyApiKeys } from "../../domain/ApiKey.ts"
 import type { Actor } from "../../domain/Audit.ts"
@@ -11,6 +11,7 @@ import { AuditLog } from "../../sql/AuditLog.ts"
 import { Devices } from "../../sql/Devices.ts"
 import { Users } from "../../sql/Users.ts"
 import type { NewKey } from "../contract/ApiKeysApi.ts"
+import { fieldRefused } from "../contract/FieldRefused.ts"
 import { newApiKeySecret } from "./ApiKeySecret.ts"
 import { KeyRing } from "./KeyRing.ts"
 
@@ -76,7 +77,4 @@ export class ApiKeyIssue extends Context.Tag("whatsapp-service/ApiKeyIssue")<Api
   )
 }
 
-const expiresInThePast = Effect.catchAll(
-  ParseResult.fail(new ParseResult.Pointer(["expiresAt"], null, new ParseResult.Type(Schema.DateTimeUtc.ast, null, "a time in the future is expected"))),
-  (issue) => HttpApiError.HttpApiDecodeError.refailParseError(ParseResult.parseError(issue))
-)
+const expiresInThePast = fieldRefused("expiresAt", "a time in the future is expected")

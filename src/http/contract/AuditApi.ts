@@ -9,7 +9,7 @@ import { idOf, limitOf, RowId } from "./Paging.ts"
 const TargetFilter = Schema.transform(
   Schema.String.pipe(
     Schema.maxLength(100),
-    Schema.pattern(/^(user|device|api-key):./, { message: () => "user:<id>, device:<id> or api-key:<id> is expected" })
+    Schema.pattern(/^(user|device|api-key|webhook):./, { message: () => "user:<id>, device:<id>, api-key:<id> or webhook:<id> is expected" })
   ),
   Schema.typeSchema(AuditTarget),
   {

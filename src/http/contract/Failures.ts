@@ -10,6 +10,8 @@ import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { ScheduleInvalid, ScheduleNotChangeable, ScheduleNotFound, TooManySchedules } from "../../domain/Schedule.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
+import { TooManyWebhooks, WebhookDisabled, WebhookNotFound, WebhookUrlRefused } from "../../domain/Webhook.ts"
+import { DeliveryEventGone, DeliveryNotFound } from "../../domain/WebhookDelivery.ts"
 import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
 import { InternalError, InvalidJson, PayloadTooLarge, RateLimited, UnsupportedMediaType } from "../edge/RequestErrors.ts"
@@ -56,6 +58,12 @@ export const scheduleInvalid = Envelope.failure(ScheduleInvalid)
 export const scheduleNotFound = Envelope.failure(ScheduleNotFound)
 export const scheduleNotChangeable = Envelope.failure(ScheduleNotChangeable)
 export const tooManySchedules = Envelope.failure(TooManySchedules)
+export const webhookNotFound = Envelope.failure(WebhookNotFound)
+export const tooManyWebhooks = Envelope.failure(TooManyWebhooks)
+export const webhookUrlRefused = Envelope.failure(WebhookUrlRefused)
+export const webhookDisabled = Envelope.failure(WebhookDisabled)
+export const deliveryNotFound = Envelope.failure(DeliveryNotFound)
+export const deliveryEventGone = Envelope.failure(DeliveryEventGone)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */

@@ -34,9 +34,11 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
       )
 
       const backlog = yield* makeBacklog
-      const ofBacklog = Effect.all([backlog.devices, backlog.outbox, backlog.journal, Clock.currentTimeMillis]).pipe(
+      const ofBacklog = Effect.all([
+        backlog.devices, backlog.outbox, backlog.journal, Clock.currentTimeMillis, backlog.webhooks, backlog.pausedWebhooks
+      ]).pipe(
         Effect.timeout("2 seconds"),
-        Effect.map(([waiting, outbox, journal, now]): ReadonlyArray<Family> => [
+        Effect.map(([waiting, outbox, journal, now, webhooks, pausedWebhooks]): ReadonlyArray<Family> => [
           {
             name: "whatsapp_devices_waiting",
             help: "Devices that are wanted online and are not connected, by reason",
@@ -47,7 +49,14 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
             }))
           },
           age("whatsapp_outbox_oldest_due_seconds", "How long the message has been due that has waited longest to be sent", outbox, now),
-          age("whatsapp_journal_oldest_seconds", "Age of the oldest inbound fact that is not yet a row and an event", journal, now)
+          age("whatsapp_journal_oldest_seconds", "Age of the oldest inbound fact that is not yet a row and an event", journal, now),
+          age("whatsapp_webhook_oldest_seconds", "How long the oldest event has waited to be taken by its webhook", webhooks, now),
+          {
+            name: "whatsapp_webhooks_paused",
+            help: "Webhooks that get nothing for a while, or one delivery at a time, since they fail",
+            type: "gauge",
+            samples: [{ labels: [], value: pausedWebhooks }]
+          }
         ]),
         Effect.orElseSucceed((): ReadonlyArray<Family> => [])
       )

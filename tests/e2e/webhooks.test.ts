@@ -1,0 +1,97 @@
+import { Webhook } from "standardwebhooks"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type EmulatorProcess, startEmulatorProcess } from "../support/emulatorProcess.ts"
+import { makeE2eDatabases } from "../support/e2eDatabases.ts"
+import { until } from "../support/process.ts"
+import { type Receiver, startReceiver } from "../support/receiver.ts"
+import { makeService, type Service } from "../support/service.ts"
+
+const base = "/api/whatsapp-multi-device/devices"
+const phone = "6281211110001"
+const friends = ["6281299990001", "6281299990002", "6281299990003"] as const
+const kills = 5
+
+describe.each(makeE2eDatabases())("webhooks of the built service on $name", (database) => {
+  let emulator: EmulatorProcess
+  let receiver: Receiver
+  let service: Service
+
+  beforeAll(async () => {
+    emulator = await startEmulatorProcess()
+    receiver = await startReceiver()
+    for (const each of [phone, ...friends]) await emulator.ask("POST", "/phones", { phone: each })
+    service = await makeService({ ...emulator.environment, ...(await database.create()), WEBHOOK_ALLOW_PRIVATE: "true" })
+    await service.start()
+  }, 90_000)
+
+  afterAll(async () => {
+    await service?.end("SIGKILL")
+    await emulator?.end()
+    await receiver?.close()
+    service?.remove()
+    await database.drop()
+  }, 30_000)
+
+  it(`lose nothing and keep each chat in order over ${kills} deaths, while the receiver is slow and refuses`, async () => {
+    const { deviceId } = await service.ask("POST", base, { deviceName: "Toko" })
+    await service.ask("POST", `${base}/${deviceId}/connect`)
+    const { qr } = await service.ask("GET", `${base}/${deviceId}/qr`)
+    await emulator.ask("POST", `/phones/${phone}/scan`, { qr })
+    const connected = () =>
+      until("the device", async () => (await service.ask("GET", `${base}/${deviceId}/status`)).status === "connected" ? true : undefined, 60_000)
+    await connected()
+    const bad = await service.ask("POST", "/api/webhooks", { url: receiver.url("/bad"), events: ["message.received"] })
+    const good = await service.ask("POST", "/api/webhooks", { url: receiver.url("/good"), events: ["message.received"] })
+    receiver.answer("/bad", (response, _, count) => {
+      if (count % 4 === 1) response.writeHead(500).end()
+      else setTimeout(() => response.end(), count % 4 * 100)
+    })
+
+    let written = 0
+    for (let death = 0; death < kills; death += 1) {
+      for (let round = 0; round < 4; round += 1) {
+        for (const friend of friends) {
+          await emulator.ask("POST", `/phones/${friend}/messages`, { to: phone, text: `${written}` })
+          written += 1
+        }
+      }
+      const seen = receiver.at("/bad").length
+      await until("a request", () => receiver.at("/bad").length > seen ? true : undefined, 40_000)
+      await service.end("SIGKILL")
+      await service.start()
+      await connected()
+    }
+
+    const log = async (): Promise<ReadonlyArray<{ readonly id: number; readonly data: { readonly content: string; readonly chat: { readonly jid: string } } }>> =>
+      (await service.ask("GET", "/api/events/log?types=message.received&limit=1000")).items
+    await until("the last message", async () => (await log()).length >= written ? true : undefined, 60_000)
+    const events = await log()
+    expect(events.map(({ data }) => data.content).toSorted()).toEqual(Array.from({ length: written }, (_, index) => `${index}`).toSorted())
+
+    for (const [path, { secret, webhook }] of [["/bad", bad], ["/good", good]] as const) {
+      const done = async () =>
+        (await service.ask("GET", `/api/webhooks/${webhook.id}/deliveries?status=delivered&limit=200`)).items.length as number
+      await until(`all at ${path}`, async () => (await done()) === written ? true : undefined, 120_000)
+      const got = receiver.at(path)
+      const ids = Map.groupBy(got, ({ json }) => json.id as number)
+      expect([...ids.keys()].toSorted((a, b) => a - b)).toEqual(events.map(({ id }) => id))
+      for (const attempts of ids.values()) {
+        expect(new Set(attempts.map(({ headers }) => headers["webhook-id"])).size).toBe(1)
+        for (const { headers, text } of attempts) expect(() => new Webhook(secret).verify(text, headers as Record<string, string>)).not.toThrow()
+      }
+      expect(new Set(got.map(({ headers }) => headers["webhook-id"])).size).toBe(written)
+      for (const chat of new Set(events.map(({ data }) => data.chat.jid))) {
+        const first = [...new Set(got.filter(({ json }) => json.data.chat.jid === chat).map(({ json }) => json.id as number))]
+        expect([path, chat, first]).toEqual([path, chat, events.filter(({ data }) => data.chat.jid === chat).map(({ id }) => id)])
+      }
+    }
+    process.stdout.write(`${database.name}: ${written} events, ${kills} deaths: ${receiver.at("/bad").length} requests to the bad receiver, ${receiver.at("/good").length} to the good one\n`)
+    const metrics = await (await fetch(`${service.url}/metrics`)).text()
+    expect(metrics).toMatch(/^whatsapp_webhook_oldest_seconds 0$/m)
+    expect(metrics).toMatch(/^whatsapp_webhooks_disabled_total 0$/m)
+    expect(metrics).toMatch(/^whatsapp_plugin_in_trouble\{plugin="webhooks"\} 0$/m)
+    expect((await service.ask("GET", "/api/admin/plugins")).items).toMatchObject([{ name: "webhooks", runsHere: true, trouble: null }])
+    expect(service.output()).not.toMatch(/whsec_/)
+    expect(await service.end("SIGTERM")).toBe(0)
+  }, 280_000)
+})
