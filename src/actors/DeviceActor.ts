@@ -1,4 +1,4 @@
-import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import { Cause, Context, DateTime, Effect, FiberHandle, Layer, Option, Predicate, Ref, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import type { ChatState } from "../domain/ChatState.ts"
 import { type Device, DeviceAlreadyPaired, DeviceNotConnected, type DeviceNotFound, type DeviceReason, type WhatsAppUnanswered } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
@@ -87,7 +87,12 @@ export class DeviceActor extends Context.Tag("whatsapp-service/DeviceActor")<Dev
             }),
             Effect.ensuring(underWay.open),
             Effect.sandbox,
-            Effect.tapError((cause) => Effect.logError("The device's loop failed and starts anew", cause)),
+            Effect.tapError((cause) =>
+              // nothing is wrong with the device then, and it has lost nothing
+              Option.exists(Cause.failureOption(cause), Predicate.isTagged("StorageUnavailable"))
+                ? Effect.logWarning("The device waits for the database", cause)
+                : Effect.logError("The device's loop failed and starts anew", cause)
+            ),
             Effect.retry({ schedule: afterDefect, while: (cause) => !Cause.isInterruptedOnly(cause) }),
             Effect.interruptible,
             Effect.annotateLogs({ deviceId })
