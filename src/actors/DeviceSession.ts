@@ -11,6 +11,7 @@ import { type Connection, CredentialsUnreadable, SocketEvent, WhatsApp } from ".
 import { HistoryImport } from "./HistoryImport.ts"
 import { stableAfter } from "./Reconnect.ts"
 import { LoginGate } from "./LoginGate.ts"
+import { MediaFetcher } from "./MediaFetcher.ts"
 import { OutboxPump } from "./OutboxPump.ts"
 import { Projector } from "./Projector.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -58,6 +59,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
       const history = yield* HistoryImport
       const pump = yield* OutboxPump
       const gate = yield* LoginGate
+      const fetcher = yield* MediaFetcher
 
       const run = Effect.fn("DeviceSession.run")(function*(options: SessionOptions) {
         const { deviceId, epoch } = options
@@ -120,6 +122,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           yield* Effect.forkScoped(Effect.delay(Ref.set(stable, true), stableAfter))
           yield* Effect.forkScoped(watchLink(connection))
           yield* Effect.forkScoped(importHistory(connection))
+          yield* Effect.forkScoped(fetcher.run(deviceId, connection))
         })
 
         const handle = (connection: Connection) => SocketEvent.$match({

@@ -1,21 +1,27 @@
-import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue } from "effect"
+import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { phoneJid } from "../domain/Jid.ts"
+import { mediaTypes } from "../domain/Media.ts"
 import type { SendFailure } from "../domain/Message.ts"
 import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { payloadOf } from "./OutboxPayload.ts"
-import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
+import type { Connection, QueryFailed, SendError, TransferFailed } from "../whatsapp/WhatsApp.ts"
 import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { makeGathering } from "./Gathering.ts"
+import { makeMediaUploads } from "./MediaUploads.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
 
 /** Chats in flight at once: acks of different chats overlap, within a chat the order is kept. */
 const lanes = 16
+/** Chats whose file is being uploaded: the others' texts do not wait behind them. */
+const uploadLanes = 4
+/** On one connection, with pauses that grow to ten minutes: after about two hours. */
+const uploadLimit = 20
 /** After so many attempts a message that nobody acknowledges is `failed`; a late receipt still overrules that. */
 const unacknowledgedLimit = 8
 /** After so many in a row, without a sent message in between, the link is of no use. */
@@ -46,6 +52,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const outbox = yield* Outbox
       const contacts = yield* Contacts
       const signals = yield* Signals
+      const uploadsOf = yield* makeMediaUploads
 
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
@@ -91,6 +98,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           )
         )
         const busyChats = new Set<string>()
+        const uploadingChats = new Set<string>()
+        const uploadTries = new Map<number, number>()
+        const upload = uploadsOf(deviceId, connection)
         /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
         const movedChats = new Set<string>()
         let unacknowledged = 0
@@ -109,6 +119,18 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
         const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
           row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
+
+        /** The same file once more, later; unless WhatsApp does not want it. */
+        const uploadAgain = (row: OutboxRow) => ({ cause, reason }: TransferFailed) => {
+          if (reason === "refused") return fail(row, mediaRefused)
+          if (cause instanceof ClosedBecause) return Effect.race(Effect.sleep("1 second"), ending.await)
+          const tries = (uploadTries.get(row.id) ?? 0) + 1
+          uploadTries.set(row.id, tries)
+          return Effect.zipRight(
+            Effect.logWarning("A file could not be uploaded", cause).pipe(Effect.annotateLogs({ messageId: row.messageId, reason })),
+            tries >= uploadLimit ? fail(row, notUploaded) : postpone(row, Math.min(600, 5 * 2 ** (tries - 1)))
+          )
+        }
 
         const settle = (row: OutboxRow) =>
           Match.type<SendError | QueryFailed>().pipe(
@@ -145,7 +167,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           function*(row: OutboxRow) {
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
-            const payload = yield* payloadOf(row, to.value)
+            const payload = yield* payloadOf(row, to.value, upload)
+            uploadTries.delete(row.id)
+            uploadingChats.delete(row.chatKey)
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* claim({ row, payload }))) return
             const [took, ack] = yield* Effect.timed(connection.send(to.value, row.messageId, payload))
@@ -161,6 +185,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
                 SendUnacknowledged: settle(row),
                 SendNotAttempted: settle(row),
                 QueryFailed: settle(row),
+                TransferFailed: uploadAgain(row),
+                MediaLost: () => fail(row, mediaGone),
+                StorageUnavailable: () => postpone(row, 5),
                 ContentUnreadable: (error) =>
                   Effect.zipRight(Effect.logError("What is to be sent cannot be read", error), fail(row, unreadable)),
                 // another owner sends from now on
@@ -178,6 +205,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
               Effect.ensuring(
                 Effect.suspend(() => {
                   busyChats.delete(row.chatKey)
+                  uploadingChats.delete(row.chatKey)
                   movedChats.add(row.chatKey)
                   return Queue.offer(wake, undefined)
                 })
@@ -187,6 +215,10 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
 
         const launch = Effect.fnUntraced(function*(row: OutboxRow) {
           if (busyChats.size >= lanes || busyChats.has(row.chatKey) || movedChats.has(row.chatKey)) return
+          if (needsUpload(row)) {
+            if (uploadingChats.size >= uploadLanes) return
+            uploadingChats.add(row.chatKey)
+          }
           busyChats.add(row.chatKey)
           yield* FiberSet.run(fibers, send(row))
         })
@@ -220,6 +252,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
   )
 }
 
+const isMediaType = Schema.is(Schema.Literal(...mediaTypes))
+const needsUpload = ({ messageType, payload }: OutboxRow) => payload === null && isMediaType(messageType)
+
 /** A socket that closes tells why by itself, and what happens on it then says nothing about the link. */
 const unlessClosed = (cause: unknown, effect: Effect.Effect<void>) =>
   cause instanceof ClosedBecause ? Effect.void : effect
@@ -229,6 +264,9 @@ const notOnWhatsApp = failure("NOT_ON_WHATSAPP", "This number is not on WhatsApp
 const noDevices = failure("NO_DEVICES", "WhatsApp names no device of this number.")
 const notEncrypted = failure("ENCRYPTION_FAILED", "The message could not be encrypted for any device of this number.")
 const unreadable = failure("CONTENT_UNREADABLE", "What was to be sent cannot be read any more.")
+const mediaGone = failure("MEDIA_GONE", "The file that was to be sent is not there any more.")
+const mediaRefused = failure("MEDIA_REFUSED", "WhatsApp's media server does not take this file.")
+const notUploaded = failure("MEDIA_NOT_UPLOADED", "The file could not be put on WhatsApp's media server.")
 const unacknowledgedFailure = failure(
   "UNACKNOWLEDGED",
   "WhatsApp did not acknowledge the message; it may or may not have arrived."

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
 import { DeviceId } from "./DeviceId.ts"
+import { MediaTrouble, MessageMedia, StoredMedia } from "./Media.ts"
 import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
 import { OptionVotes } from "./MessageChange.ts"
 import { MessageMetadata } from "./MessageMetadata.ts"
@@ -44,6 +45,8 @@ export const MessageData = Schema.Struct({
   messageType: MessageType,
   content: Schema.NullOr(Schema.String),
   metadata: Schema.NullOr(MessageMetadata),
+  /** of messages with a file: whether it is here; `message.media` tells when that changes */
+  media: Schema.NullOr(MessageMedia),
   timestamp: Schema.DateTimeUtc,
   offline: Schema.Boolean,
   /** the text of a message that arrived undecryptable before */
@@ -93,6 +96,17 @@ export const MessageVoteData = Schema.Struct({
   votes: Schema.Array(OptionVotes)
 })
 
+/** `message.media`: the file of a message is here now (`media`), or could not be had. */
+export const MessageMediaData = Schema.Struct({
+  messageId: MessageId,
+  chat: ChatRef,
+  direction: Direction,
+  state: Schema.Literal("stored", "failed", "expired"),
+  reason: Schema.NullOr(MediaTrouble),
+  media: Schema.NullOr(StoredMedia),
+  timestamp: Schema.DateTimeUtc
+})
+
 /** `chat.read`: incoming messages of a chat were marked as read here. */
 export const ChatReadData = Schema.Struct({
   chat: ChatRef,
@@ -126,6 +140,7 @@ export const eventTypes = {
   "message.deleted": MessageDeletedData,
   "message.reaction": MessageReactionData,
   "message.vote": MessageVoteData,
+  "message.media": MessageMediaData,
   "chat.read": ChatReadData,
   "history.synced": HistorySyncedData
 } as const

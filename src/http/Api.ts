@@ -11,6 +11,7 @@ import { everywhere } from "./contract/Failures.ts"
 import { HealthApi } from "./contract/HealthApi.ts"
 import { HistoryApi } from "./contract/HistoryApi.ts"
 import { LegacyApi } from "./contract/LegacyApi.ts"
+import { MediaApi } from "./contract/MediaApi.ts"
 import { MessageKindsApi } from "./contract/MessageKindsApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
@@ -46,6 +47,7 @@ export const Api = base
   .add(HistoryApi)
   .add(StatisticsApi)
   .add(MessageKindsApi)
+  .add(MediaApi)
   .add(EventsApi)
   .add(ApiKeysApi)
   .add(AdminUsersApi)

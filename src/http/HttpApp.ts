@@ -31,6 +31,7 @@ import * as EventHandlers from "./handlers/EventHandlers.ts"
 import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
+import * as MediaHandlers from "./handlers/MediaHandlers.ts"
 import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
@@ -47,6 +48,7 @@ const handlers = Layer.mergeAll(
   PairingHandlers.layer,
   MessagingHandlers.layer,
   MessageKindsHandlers.layer,
+  MediaHandlers.layer,
   ContactHandlers.layer,
   HistoryHandlers.layer,
   StatisticsHandlers.layer,

@@ -8,6 +8,9 @@ import { DeviceSession } from "../actors/DeviceSession.ts"
 import { DeviceSupervisor } from "../actors/DeviceSupervisor.ts"
 import { HistoryImport } from "../actors/HistoryImport.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
+import { MediaFetcher } from "../actors/MediaFetcher.ts"
+import { MediaPruner } from "../actors/MediaPruner.ts"
+import { MediaRequests } from "../actors/MediaRequests.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
 import { OutboxPump } from "../actors/OutboxPump.ts"
 import { OutboxSending } from "../actors/OutboxSending.ts"
@@ -25,6 +28,11 @@ import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventLog } from "../sql/EventLog.ts"
+import { MediaLibrary } from "../media/MediaLibrary.ts"
+import { RemoteFile } from "../media/RemoteFile.ts"
+import { MediaStore } from "../media/MediaStore.ts"
+import { MediaFiles } from "../sql/MediaFiles.ts"
+import { MessageMediaRows } from "../sql/MessageMedia.ts"
 import { Messages } from "../sql/Messages.ts"
 import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
@@ -34,6 +42,7 @@ import { Statistics } from "../sql/Statistics.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
+import { dataDir } from "./Environment.ts"
 import { ProcessGuards } from "./ProcessGuards.ts"
 import { Runner } from "./Runner.ts"
 import { loadSecrets } from "./Secrets.ts"
@@ -46,20 +55,27 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
+/** Files lie beside the SQLite file. */
+const Media = RemoteFile.layer.pipe(
+  Layer.provideMerge(MediaLibrary.layer),
+  Layer.provideMerge(Layer.unwrapEffect(Effect.map(dataDir, (folder) => MediaStore.layerDisk(`${folder}/media`)))),
+  Layer.provideMerge(Layer.merge(MediaFiles.layer, MessageMediaRows.layer))
+)
+
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
-const Repositories = Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
+const Repositories = Layer.mergeAll(Media, ChatReading.layer, Contacts.layer, Devices.layer, Messages.layer, Outbox.layer, Reports).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
 )
 
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
-const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor).pipe(
+const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, OutboxSending, DeviceEntityLayer, DeviceSupervisor, MediaRequests.layer).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),
-  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
+  Layer.provide(Layer.mergeAll(OutboxPump.layer, MediaFetcher.layer, Projector.layer, HistoryImport.layer, LoginGate.layer)),
   Layer.provide(Signals.layer),
   Layer.provideMerge(Runner)
 )
@@ -67,7 +83,7 @@ const DeviceActors = Layer.mergeAll(ClusteredDevices, ClusteredContactQueries, O
 /** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
 export const Service = HttpApp.layer.pipe(
   Layer.provide(FirstAdmin),
-  Layer.provide(JournalPruner),
+  Layer.provide(Layer.merge(JournalPruner, MediaPruner)),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),
   Layer.provide(WhatsAppServices),

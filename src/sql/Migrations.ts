@@ -8,6 +8,7 @@ import accounts from "./migrations/0002_accounts.ts"
 import statistics from "./migrations/0003_statistics.ts"
 import messageKinds from "./migrations/0004_message_kinds.ts"
 import leases from "./migrations/0005_leases.ts"
+import media from "./migrations/0007_media.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
@@ -34,7 +35,8 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0002_accounts": accounts,
   "0003_statistics": statistics,
   "0004_message_kinds": messageKinds,
-  "0005_leases": leases
+  "0005_leases": leases,
+  "0007_media": media
 }
 
 // the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE

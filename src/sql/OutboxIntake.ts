@@ -16,6 +16,7 @@ import { makeDeviceLock } from "./DeviceLock.ts"
 import { isDuplicate, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
 import { numberOf } from "./Mention.ts"
+import { makeMediaIntake } from "./MessageMedia.ts"
 import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
 import { type Destination, makeOutgoingDraft } from "./OutgoingDraft.ts"
 
@@ -42,6 +43,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
   const lock = yield* makeDeviceLock
   const contacts = yield* makeContactUpsert
   const draft = yield* makeOutgoingDraft
+  const media = yield* makeMediaIntake
 
   /** The message of the first call with this key, if there was one. */
   const replay = Effect.fnUntraced(function*(deviceId: DeviceId, idempotencyKey: string, hash: string | undefined) {
@@ -91,7 +93,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
       const replayed = idempotencyKey === undefined ? undefined : yield* replay(deviceId, idempotencyKey, input.requestHash)
       return replayed ?? (yield* drafted.left)
     }
-    const { content, destination, messageType, metadata, onlyIn, outgoing, secrets } = drafted.right
+    const { content, destination, file, messageType, metadata, onlyIn, outgoing, secrets } = drafted.right
     const { chat, columns } = yield* place(deviceId, device.userId, destination)
     if (onlyIn !== undefined && onlyIn !== columns.chatKey) {
       return yield* new MessageNotFound({ messageId: request._tag === "New" ? request.quoted ?? "" : "" })
@@ -134,6 +136,9 @@ export const makeOutboxIntake = Effect.gen(function*() {
         : yield* replay(deviceId, idempotencyKey, input.requestHash)
       return replayed ?? (yield* inserted.left)
     }
+    if (file !== undefined && !(yield* media.attach(deviceId, inserted.right, file))) {
+      return yield* Effect.dieMessage(`the file ${file} was removed before its message was written`)
+    }
     const message = new Message({
       ...written,
       id: inserted.right,
@@ -145,6 +150,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
       deliveredAt: null,
       readAt: null,
       metadata,
+      media: file !== undefined ? { state: "stored", reason: null } : secrets?.media !== undefined ? { state: "available", reason: null } : null,
       createdAt: now,
       updatedAt: now
     }, { disableValidation: true })

@@ -17,6 +17,7 @@ import { personOf } from "./InboundFacts.ts"
 import { makeHistoryDownload } from "./HistoryDownload.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { makeLoginQuestions } from "./LoginQuestions.ts"
+import { makeMediaTransfer } from "./MediaTransfer.ts"
 import { makePersonQueries } from "./PersonQueries.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
 import { makeProbe } from "./Probe.ts"
@@ -246,6 +247,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     lookup,
     ...makePersonQueries(sock, ask),
     ...makeHistoryDownload(parts.egress, () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })),
+    ...makeMediaTransfer(sock, parts.egress, whileOpen, () => creds.me?.id ?? ""),
     requestPairingCode,
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),

@@ -7,7 +7,7 @@ import { expect } from "vitest"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import { describeDatabases, SharedDatabase } from "../support/databases.ts"
 
-const all = ["0001_initial", "0002_accounts", "0003_statistics", "0004_message_kinds", "0005_leases"]
+const all = ["0001_initial", "0002_accounts", "0003_statistics", "0004_message_kinds", "0005_leases", "0007_media"]
 const script = new URL("migrate.ts", import.meta.url).pathname
 const counters = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT id, last_event_id FROM event_counter`)
 const configured = (values: Readonly<Record<string, string>>) =>

@@ -4,6 +4,9 @@ import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "..
 import { ApiKeyNotFound, InsufficientScope, TooManyApiKeys } from "../../domain/ApiKey.ts"
 import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
+import {
+  InvalidMultipart, MediaNotFound, MediaNotStored, MediaStorageFull, MediaTooLarge, MediaTypeMismatch, MediaUnreachable, MessageHasNoMedia
+} from "../../domain/Media.ts"
 import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
@@ -40,6 +43,14 @@ export const pairingFailed = Envelope.failure(PairingFailed)
 export const idempotencyConflict = Envelope.failure(IdempotencyConflict)
 export const messageNotFound = Envelope.failure(MessageNotFound)
 export const messageNotChangeable = Envelope.failure(MessageNotChangeable)
+export const messageHasNoMedia = Envelope.failure(MessageHasNoMedia)
+export const mediaNotFound = Envelope.failure(MediaNotFound)
+export const mediaNotStored = Envelope.failure(MediaNotStored)
+export const mediaTooLarge = Envelope.failure(MediaTooLarge)
+export const mediaTypeMismatch = Envelope.failure(MediaTypeMismatch)
+export const mediaUnreachable = Envelope.failure(MediaUnreachable)
+export const mediaStorageFull = Envelope.failure(MediaStorageFull)
+export const invalidMultipart = Envelope.failure(InvalidMultipart)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */

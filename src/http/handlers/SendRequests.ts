@@ -13,7 +13,9 @@ import { SendFailed } from "../SendFailed.ts"
 export const makeSendRequests = Effect.map(Sending, (sending) =>
   Effect.fnUntraced(function*(
     request: SendRequest,
-    { headers, urlParams }: { readonly headers: typeof SendHeaders.Type; readonly urlParams: typeof WaitParams.Type }
+    { headers, urlParams }: { readonly headers: typeof SendHeaders.Type; readonly urlParams: typeof WaitParams.Type },
+    /** what makes a repetition the same call, where the request itself does not */
+    identity: unknown = request
   ) {
     const { device } = yield* CallerDevice
     const idempotencyKey = headers["idempotency-key"]
@@ -21,14 +23,14 @@ export const makeSendRequests = Effect.map(Sending, (sending) =>
       deviceId: device.deviceId,
       request,
       idempotencyKey,
-      requestHash: idempotencyKey === undefined ? undefined : requestHash(request),
+      requestHash: idempotencyKey === undefined ? undefined : requestHash(identity),
       wait: { until: urlParams.wait, timeout: Duration.seconds(urlParams.timeout) }
     })
     if (replayed) yield* markReplayed
     return yield* answer(device, message)
   }))
 
-const requestHash = (request: SendRequest): string => createHash("sha256").update(JSON.stringify(request)).digest("hex")
+const requestHash = (identity: unknown): string => createHash("sha256").update(JSON.stringify(identity)).digest("hex")
 
 const markReplayed = HttpApp.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeader(response, "idempotency-replayed", "true"))
