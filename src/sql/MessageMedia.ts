@@ -107,7 +107,7 @@ export class MessageMediaRows extends Context.Tag("whatsapp-service/MessageMedia
           const now = yield* Clock.currentTimeMillis
           const rows = yield* sql`SELECT m.id AS ${sql("row")}, m.device_id, m.message_id, m.message_type, m.participant, m.metadata,
               m.secrets, mm.direct_path, mm.attempts, ${sql.literal(chatColumns)}
-            FROM message_media mm JOIN ${sql.literal(messagesWithContacts)} ON m.id = mm.message_row
+            FROM ${sql.literal(messagesWithContacts)} JOIN message_media mm ON mm.message_row = m.id
             WHERE mm.device_id = ${deviceId} AND mm.due_at <= ${now} ORDER BY mm.due_at ${dialect.limit(limit)}`
           return (yield* decodeWanted(rows)).map((row) => ({ ...row, chat: chatOf(row) }))
         }, atBoundary),

@@ -24,6 +24,7 @@ const agreed: ReadonlyArray<readonly [string, string]> = [
     ["POST /devices/:deviceId/cancel-and-wipe", "admin"], ["DELETE /devices/:deviceId/session", "admin"],
     ["GET /devices/:deviceId/qr", "user"], ["GET /devices/:deviceId/qr-image", "user"], ["GET /devices/:deviceId/qr-base64", "user"],
     ["POST /devices/:deviceId/pairing-code", "admin"], ["POST /devices/:deviceId/send-message", "user"],
+    ["POST /devices/:deviceId/send-media", "user"], ["POST /devices/:deviceId/groups/:groupId/send-media", "admin"],
     ["GET /devices/:deviceId/contacts", "user"], ["GET /devices/:deviceId/chat-history/:jid", "user"],
     ["GET /devices/:deviceId/group-chat-history/:groupId", "user"], ["GET /devices/:deviceId/daily-chat-list", "user"],
     ["GET /devices/:deviceId/statistics", "admin"], ["GET /devices/:deviceId/statistics/daily", "admin"]
@@ -50,6 +51,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`POST ${api}/devices/:deviceId/send-reaction`]: { messageId: "3EB0AA", emoji: null },
   [`PUT ${api}/devices/:deviceId/messages/:messageId`]: { message: "halo" },
   [`POST ${api}/devices/:deviceId/messages/:messageId/forward`]: { phone: "6281234567890" },
+  [`POST ${api}/devices/:deviceId/send-media`]: { phone: "6281234567890", mediaId: "0".repeat(32) },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/send-media`]: { mediaId: "0".repeat(32) },
   [`POST ${api}/devices/:deviceId/chats/:jid/typing`]: {},
   "POST /api/whatsapp/send-message": text
 }
