@@ -57,16 +57,19 @@ const makeReader = (source: IncomingMessage) => {
     headers: headersOf(source),
     maxParts: mostParts,
     maxFieldSize: largestField,
+    isFile: (info) => fileNameOf(info) !== undefined,
     onField: (info, value) => {
-      if (info.name in fields) refuse(info.name, "it is there twice")
-      else fields[info.name] = Buffer.from(value).toString()
+      const field = nameOf(info)
+      if (field in fields) refuse(field, "it is there twice")
+      else fields[field] = Buffer.from(value).toString()
     },
     onFile: (info) => {
-      if (file !== undefined || info.name !== "file") {
-        refuse(info.name, file === undefined ? "the file is expected in the field 'file'" : "one file is expected")
+      const field = nameOf(info)
+      if (file !== undefined || field !== "file") {
+        refuse(field, file === undefined ? "the file is expected in the field 'file'" : "one file is expected")
         return () => {}
       }
-      const own = { field: info.name, fileName: info.filename ?? null, complete: false }
+      const own = { field, fileName: fileNameOf(info) ?? null, complete: false }
       file = own
       return (piece) => {
         if (piece === null) own.complete = true
@@ -122,6 +125,15 @@ const makeReader = (source: IncomingMessage) => {
     }
   }
 }
+
+/** Read here, since the parser takes no name with letters beyond Latin-1 for one; as browsers write it, or with backslashes. */
+const parameter = (info: Multipart.PartInfo, name: string): string | undefined => {
+  const header = String(info.headers["content-disposition"] ?? "")
+  const value = new RegExp(`;\\s*${name}=(?:"((?:\\\\"|[^"])*)"|([^;\\s]*))`, "i").exec(header)
+  return (value?.[1] ?? value?.[2])?.replaceAll("\\\"", "\"").replaceAll("%22", "\"")
+}
+const nameOf = (info: Multipart.PartInfo): string => parameter(info, "name") ?? ""
+const fileNameOf = (info: Multipart.PartInfo): string | undefined => parameter(info, "filename") ?? info.filename
 
 const inTime = async <A>(source: IncomingMessage, next: Promise<A>): Promise<A> => {
   let timer: NodeJS.Timeout | undefined
