@@ -74,7 +74,7 @@ const isoType = (bytes: Buffer): string => {
   if (brand === "avif") return "image/avif"
   if (/^(M4A |M4B )$/.test(brand)) return "audio/mp4"
   if (brand === "qt  ") return "video/quicktime"
-  return /^3g/.test(brand) ? "video/3gpp" : "video/mp4"
+  return brand.startsWith("3g") ? "video/3gpp" : "video/mp4"
 }
 
 /** UTF-8 without control characters; a character may be cut off at the end of what is looked at. */

@@ -49,7 +49,7 @@ export const makeGuardedFetch = ({ allowPrivate, lookup = lookupAll, tls = {} }:
   readonly tls?: { readonly ca?: string }
 }): Effect.Effect<GuardedFetch, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const allowed = (address: string) => allowPrivate || isPublicAddress(address)
+    const allowed = allowPrivate ? () => true : isPublicAddress
 
     const resolve = async (hostname: string) => {
       const addresses = await lookup(hostname)
@@ -62,11 +62,11 @@ export const makeGuardedFetch = ({ allowPrivate, lookup = lookupAll, tls = {} }:
     const connector = buildConnector({
       ...tls,
       timeout: connectTimeout,
-      lookup: (hostname, options, callback) => {
-        resolve(hostname).then(
-          (addresses) => options.all === true ? callback(null, [...addresses]) : callback(null, addresses[0]!.address, addresses[0]!.family),
-          (error: Error) => callback(error, [])
-        )
+      lookup: async (hostname, options, callback) => {
+        const found = await resolve(hostname).catch((error: Error) => error)
+        if (found instanceof Error) callback(found, [])
+        else if (options.all === true) callback(null, [...found])
+        else callback(null, found[0]!.address, found[0]!.family)
       }
     })
     const connect: buildConnector.connector = (options, callback) =>

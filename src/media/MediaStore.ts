@@ -72,15 +72,14 @@ export class MediaStore extends Context.Tag("whatsapp-service/MediaStore")<Media
           remove: (mediaId) => attempt(() => rm(placeOf(mediaId), { force: true })),
           sweep: (before) =>
             attempt(async () => {
-              let removed = 0
-              for (const name of await readdir(unfinished)) {
-                const file = join(unfinished, name)
+              const files = (await readdir(unfinished)).map((name) => join(unfinished, name))
+              const old = await Promise.all(files.map(async (file) => {
                 const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }))
-                if (mtimeMs >= before) continue
+                if (mtimeMs >= before) return 0
                 await rm(file, { force: true })
-                removed += 1
-              }
-              return removed
+                return 1
+              }))
+              return old.filter((removed) => removed === 1).length
             })
         })
       })
@@ -114,7 +113,15 @@ const writeFile = async (
   }
 }
 
-/** The errors of what is read and of what is written are told apart. */
+/** What is read breaks off, or what is written fails: these are told apart. */
+async function* fromSource(bytes: AsyncIterable<Uint8Array>) {
+  try {
+    yield* bytes
+  } catch (cause) {
+    throw new SourceFailed({ cause })
+  }
+}
+
 const copy = async (
   bytes: AsyncIterable<Uint8Array>,
   limit: number,
@@ -122,24 +129,15 @@ const copy = async (
   hash: Hash,
   write: (piece: Uint8Array) => Promise<void>
 ) => {
-  const source = bytes[Symbol.asyncIterator]()
   let head = Buffer.alloc(0)
   let size = 0
-  try {
-    for (;;) {
-      signal.throwIfAborted()
-      const next = await source.next().catch((cause: unknown) => {
-        throw cause instanceof FileTooLarge ? cause : new SourceFailed({ cause })
-      })
-      if (next.done === true) return { head, size }
-      const piece = next.value
-      size += piece.length
-      if (size > limit) throw new FileTooLarge({ limit })
-      hash.update(piece)
-      if (head.length < sniffedBytes) head = Buffer.concat([head, piece.subarray(0, sniffedBytes - head.length)])
-      await write(piece)
-    }
-  } finally {
-    await source.return?.().catch(() => {})
+  for await (const piece of fromSource(bytes)) {
+    signal.throwIfAborted()
+    size += piece.length
+    if (size > limit) throw new FileTooLarge({ limit })
+    hash.update(piece)
+    if (head.length < sniffedBytes) head = Buffer.concat([head, piece.subarray(0, sniffedBytes - head.length)])
+    await write(piece)
   }
+  return { head, size }
 }

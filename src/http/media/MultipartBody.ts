@@ -83,16 +83,21 @@ const makeReader = (source: IncomingMessage) => {
   })
 
   const input = source.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
-  let ended = false
+  const state = { ended: false }
   /** Takes the next piece of the body. */
   const pull = async () => {
     const next = await inTime(source, input.next())
     if (next.done === true) {
-      ended = true
+      state.ended = true
       parser.end()
       if (wrong === undefined && !done) refuse("body", "it broke off")
     } else parser.write(next.value as Uint8Array)
     if (wrong !== undefined) throw wrong
+  }
+
+  const pullUntil = async (enough: () => boolean): Promise<void> => {
+    // oxlint-disable-next-line no-await-in-loop -- one piece after the other is the point
+    while (!enough() && !state.ended) await pull()
   }
 
   async function* bytes(own: { readonly complete: boolean }) {
@@ -102,7 +107,8 @@ const makeReader = (source: IncomingMessage) => {
       yield* some
       if (pieces.length > 0) continue
       if (own.complete) return
-      if (ended) throw new InvalidMultipart({ field: "file", reason: "it broke off" })
+      if (state.ended) throw new InvalidMultipart({ field: "file", reason: "it broke off" })
+      // oxlint-disable-next-line no-await-in-loop -- one piece after the other is the point
       await pull()
     }
   }
@@ -110,14 +116,14 @@ const makeReader = (source: IncomingMessage) => {
   return {
     fields,
     nextFile: async (): Promise<IncomingFile | undefined> => {
-      while (file === undefined && !ended) await pull()
+      await pullUntil(() => file !== undefined)
       return file === undefined ? undefined : { field: file.field, fileName: file.fileName, bytes: bytes(file) }
     },
     finish: async () => {
-      while (!ended) {
+      await pullUntil(() => {
         pieces = []
-        await pull()
-      }
+        return false
+      })
     },
     drop: () => {
       source.on("error", () => {})
