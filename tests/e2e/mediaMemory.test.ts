@@ -57,9 +57,9 @@ describe("memory", () => {
     for (const deviceId of ids) await send(deviceId, sampleFiles.mp4(megabyte))
     const before = await resident()
     let most = before
-    let done = false
+    const watch = { done: false }
     const watching = (async () => {
-      while (!done) {
+      while (!watch.done) {
         most = Math.max(most, await resident())
         await new Promise((resolve) => setTimeout(resolve, 100))
       }
@@ -67,7 +67,7 @@ describe("memory", () => {
     const file = sampleFiles.mp4(size)
     const answers = await Promise.all(ids.map((deviceId) => send(deviceId, file)))
     await Promise.all(answers.map(({ json }) => emulator.phone("6281299990001").waitForMessage(({ id }) => id === json.data.messageId)))
-    done = true
+    watch.done = true
     await watching
     process.stdout.write(`${devices} files of ${size / megabyte} MiB: ${Math.round((most - before) / megabyte)} MiB more than before\n`)
     expect(most - before).toBeLessThan(bound)
