@@ -15,6 +15,7 @@ import { makeGroupUpkeep } from "./GroupUpkeep.ts"
 import { HistoryImport } from "./HistoryImport.ts"
 import { stableAfter } from "./Reconnect.ts"
 import { LoginGate } from "./LoginGate.ts"
+import { MediaFetcher } from "./MediaFetcher.ts"
 import { OutboxPump } from "./OutboxPump.ts"
 import { Projector } from "./Projector.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -68,6 +69,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
       const groupDesks = yield* GroupDesks
       const pump = yield* OutboxPump
       const gate = yield* LoginGate
+      const fetcher = yield* MediaFetcher
 
       const run = Effect.fn("DeviceSession.run")(function*(options: SessionOptions) {
         const { deviceId, epoch } = options
@@ -135,6 +137,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
           yield* Effect.forkScoped(watchLink(connection))
           yield* Effect.forkScoped(importHistory(connection))
           yield* Effect.forkScoped(Effect.zipRight(drained.await, groupUpkeep.sync(desk)))
+          yield* Effect.forkScoped(fetcher.run(deviceId, connection))
         })
 
         const handle = (socket: Socket) => SocketEvent.$match({

@@ -1,7 +1,8 @@
-import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue } from "effect"
+import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { failpoint } from "../domain/Failpoint.ts"
 import { phoneJid } from "../domain/Jid.ts"
+import { mediaTypes } from "../domain/Media.ts"
 import { isForward, type SendFailure } from "../domain/Message.ts"
 import type { OwnerChanged } from "../domain/Storage.ts"
 import { Contacts } from "../sql/Contacts.ts"
@@ -9,9 +10,10 @@ import { Messages } from "../sql/Messages.ts"
 import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import { payloadOf } from "./OutboxPayload.ts"
-import type { Connection, QueryFailed, SendError } from "../whatsapp/WhatsApp.ts"
+import type { Connection, QueryFailed, SendError, TransferFailed } from "../whatsapp/WhatsApp.ts"
 import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { makeGathering } from "./Gathering.ts"
+import { makeMediaUploads } from "./MediaUploads.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -20,6 +22,10 @@ import { storagePauses, untilStored } from "./UntilStored.ts"
 const lanes = 16
 /** Jobs leave some of them to what is urgent, however long an ack takes. */
 const jobLanes = 12
+/** Chats whose file is being uploaded: the others' texts do not wait behind them. */
+const uploadLanes = 4
+/** On one connection, with pauses that grow to ten minutes: after about two hours. */
+const uploadLimit = 20
 /** After so many attempts a message that nobody acknowledges is `failed`; a late receipt still overrules that. */
 const unacknowledgedLimit = 8
 /** After so many in a row, without a sent message in between, the link is of no use. */
@@ -51,6 +57,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const contacts = yield* Contacts
       const messages = yield* Messages
       const signals = yield* Signals
+      const uploadsOf = yield* makeMediaUploads
 
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
@@ -109,6 +116,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           )
         )
         const busyChats = new Set<string>()
+        const uploadingChats = new Set<string>()
+        const uploadTries = new Map<number, number>()
+        const upload = uploadsOf(deviceId, connection)
         /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
         const movedChats = new Set<string>()
         /** Jobs of which a message is on its way, and that wait between two. */
@@ -129,6 +139,18 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         /** Failed for good after `limit` attempts, otherwise the same message once more, later. */
         const again = (row: OutboxRow, limit: number, seconds: number, failure: SendFailure) =>
           row.attempts + 1 >= limit ? fail(row, failure) : postpone(row, seconds)
+
+        /** The same file once more, later; unless WhatsApp does not want it. */
+        const uploadAgain = (row: OutboxRow) => ({ cause, reason }: TransferFailed) => {
+          if (reason === "refused") return fail(row, mediaRefused)
+          if (cause instanceof ClosedBecause) return Effect.race(Effect.sleep("1 second"), ending.await)
+          const tries = (uploadTries.get(row.id) ?? 0) + 1
+          uploadTries.set(row.id, tries)
+          return Effect.zipRight(
+            Effect.logWarning("A file could not be uploaded", cause).pipe(Effect.annotateLogs({ messageId: row.messageId, reason })),
+            tries >= uploadLimit ? fail(row, notUploaded) : postpone(row, Math.min(600, 5 * 2 ** (tries - 1)))
+          )
+        }
 
         const settle = (row: OutboxRow) =>
           Match.type<SendError | QueryFailed>().pipe(
@@ -165,7 +187,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           function*(row: OutboxRow) {
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
-            const payload = yield* payloadOf(row, to.value)
+            const payload = yield* payloadOf(row, to.value, upload)
+            uploadTries.delete(row.id)
+            uploadingChats.delete(row.chatKey)
             failpoint("outbox.taken")
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* claim({ row, payload }))) return
@@ -188,6 +212,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
                 SendUnacknowledged: settle(row),
                 SendNotAttempted: settle(row),
                 QueryFailed: settle(row),
+                TransferFailed: uploadAgain(row),
+                MediaLost: () => fail(row, mediaGone),
+                StorageUnavailable: () => postpone(row, 5),
                 ContentUnreadable: (error) =>
                   Effect.zipRight(Effect.logError("What is to be sent cannot be read", error), fail(row, unreadable)),
                 // another owner sends from now on
@@ -206,6 +233,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
                 Effect.suspend(() => {
                   busyChats.delete(row.chatKey)
                   busyJobs.delete(waitsBetween(row) ?? "")
+                  uploadingChats.delete(row.chatKey)
                   movedChats.add(row.chatKey)
                   return Queue.offer(wake, undefined)
                 })
@@ -218,6 +246,10 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           if (busyChats.has(row.chatKey) || movedChats.has(row.chatKey)) return
           const job = waitsBetween(row)
           if (job !== undefined && busyJobs.has(job)) return
+          if (needsUpload(row)) {
+            if (uploadingChats.size >= uploadLanes) return
+            uploadingChats.add(row.chatKey)
+          }
           busyChats.add(row.chatKey)
           if (job !== undefined) busyJobs.add(job)
           yield* FiberSet.run(fibers, send(row))
@@ -255,6 +287,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
 /** The job, unless its messages go side by side. */
 const waitsBetween = ({ jobDelay, jobId }: OutboxRow) => jobId !== null && (jobDelay ?? 0) > 0 ? jobId : undefined
 
+const isMediaType = Schema.is(Schema.Literal(...mediaTypes))
+const needsUpload = ({ messageType, payload }: OutboxRow) => payload === null && isMediaType(messageType)
+
 /** A socket that closes tells why by itself, and what happens on it then says nothing about the link. */
 const unlessClosed = (cause: unknown, effect: Effect.Effect<void>) =>
   cause instanceof ClosedBecause ? Effect.void : effect
@@ -264,6 +299,9 @@ const notOnWhatsApp = failure("NOT_ON_WHATSAPP", "This number is not on WhatsApp
 const noDevices = failure("NO_DEVICES", "WhatsApp names no device of this number.")
 const notEncrypted = failure("ENCRYPTION_FAILED", "The message could not be encrypted for any device of this number.")
 const unreadable = failure("CONTENT_UNREADABLE", "What was to be sent cannot be read any more.")
+const mediaGone = failure("MEDIA_GONE", "The file that was to be sent is not there any more.")
+const mediaRefused = failure("MEDIA_REFUSED", "WhatsApp's media server does not take this file.")
+const notUploaded = failure("MEDIA_NOT_UPLOADED", "The file could not be put on WhatsApp's media server.")
 const unacknowledgedFailure = failure(
   "UNACKNOWLEDGED",
   "WhatsApp did not acknowledge the message; it may or may not have arrived."

@@ -38,6 +38,7 @@ export class Projector extends Context.Tag("whatsapp-service/Projector")<Project
           )
         )
         yield* signals.messagesChanged(facts.filter(Inbound.$is("Receipt")).flatMap((receipt) => receipt.messageIds))
+        if (facts.some((fact) => fact._tag === "Message" && fact.secrets?.media !== undefined)) yield* signals.mediaChanged(deviceId)
         yield* projectedCount(entries.length)
       })
 

@@ -10,15 +10,21 @@ export class Signals extends Context.Tag("whatsapp-service/Signals")<Signals, {
   /** New work for the device's pump. False if the pump does not run in this process. */
   readonly outboxChanged: (deviceId: DeviceId) => Effect.Effect<boolean>
   readonly outbox: (deviceId: DeviceId) => Effect.Effect<Queue.Queue<void>, never, Scope.Scope>
+  /** Files of the device's messages are to be fetched. */
+  readonly mediaChanged: (deviceId: DeviceId) => Effect.Effect<boolean>
+  readonly media: (deviceId: DeviceId) => Effect.Effect<Queue.Queue<void>, never, Scope.Scope>
   readonly messagesChanged: (ids: Iterable<MessageId>) => Effect.Effect<void>
   readonly message: (id: MessageId) => Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope>
 }>() {
   static readonly layer = Layer.sync(Signals, () => {
     const outboxes = taps<DeviceId>()
+    const media = taps<DeviceId>()
     const messages = taps<MessageId>()
     return Signals.of({
       outboxChanged: outboxes.tap,
       outbox: outboxes.listen,
+      mediaChanged: media.tap,
+      media: media.listen,
       messagesChanged: (ids) => Effect.forEach(ids, messages.tap, { discard: true }),
       message: messages.listen
     })

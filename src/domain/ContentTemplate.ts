@@ -1,14 +1,15 @@
 import { Schema } from "effect"
 import { type Composition, OutgoingContent } from "./OutgoingContent.ts"
 
-const [Text, Location, Contacts, Poll] = OutgoingContent.members
+const [Text, Location, Contacts, Poll, Media] = OutgoingContent.members
 
 /** A new message as it is kept for many recipients or for later: nothing is quoted, and secrets are made with each message. */
 export const Template = Schema.Union(
   Text.omit("quote"),
   Location.omit("quote"),
   Contacts.omit("quote"),
-  Poll.omit("quote", "secret")
+  Poll.omit("quote", "secret"),
+  Media.omit("quote")
 )
 /** As it is stored. */
 export const StoredTemplate = Schema.parseJson(Schema.Struct({ version: Schema.Literal(1), content: Template }))
@@ -32,6 +33,8 @@ const withTexts = (content: Composition, change: (text: string) => string): Comp
       return content
     case "Poll":
       return { ...content, name: change(content.name), options: content.options.map(change) }
+    case "Media":
+      return { ...content, caption: orNull(content.caption) }
   }
 }
 

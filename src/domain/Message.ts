@@ -2,6 +2,7 @@ import { HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { DeviceId } from "./DeviceId.ts"
 import { Jid } from "./Jid.ts"
+import { MessageMedia } from "./Media.ts"
 import { OptionVotes, Reaction } from "./MessageChange.ts"
 import { MessageMetadata } from "./MessageMetadata.ts"
 import { PhoneNumber } from "./PhoneNumber.ts"
@@ -40,7 +41,7 @@ export const isChangeType = Schema.is(Schema.Literal(...changeTypes))
 export const SendFailure = Schema.Struct({
   code: Schema.Literal(
     "NOT_ON_WHATSAPP", "REFUSED_BY_WHATSAPP", "REACHOUT_TIMELOCK", "NEW_CHAT_CAP", "RATE_LIMITED", "NO_DEVICES",
-    "ENCRYPTION_FAILED", "CONTENT_UNREADABLE", "UNACKNOWLEDGED"
+    "ENCRYPTION_FAILED", "CONTENT_UNREADABLE", "UNACKNOWLEDGED", "MEDIA_GONE", "MEDIA_REFUSED", "MEDIA_NOT_UPLOADED"
   ),
   text: Schema.String,
   whatsapp: Schema.NullOr(Schema.Int)
@@ -77,6 +78,8 @@ export class Message extends Schema.Class<Message>("Message")({
   deliveredAt: Schema.NullOr(Schema.DateTimeUtc),
   readAt: Schema.NullOr(Schema.DateTimeUtc),
   metadata: Schema.NullOr(MessageMetadata),
+  /** whether its file is here, for messages that have one */
+  media: orNull(MessageMedia),
   /** when its text was last changed by its writer, and when he took it back: its text is gone then */
   editedAt: orNull(Schema.DateTimeUtc),
   deletedAt: orNull(Schema.DateTimeUtc),

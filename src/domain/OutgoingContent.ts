@@ -1,5 +1,6 @@
 import { Data, Schema } from "effect"
 import { Jid } from "./Jid.ts"
+import { MediaId, MediaKind } from "./Media.ts"
 import { MessageId } from "./Message.ts"
 import { PhoneNumber } from "./PhoneNumber.ts"
 
@@ -60,6 +61,19 @@ export const OutgoingContent = Schema.Union(
     secret: Schema.Uint8ArrayFromBase64,
     quote
   }),
+  /** a file that lies in the store; it is put on WhatsApp's media server when its turn comes */
+  Schema.TaggedStruct("Media", {
+    kind: MediaKind,
+    mediaId: MediaId,
+    mimetype: Schema.String,
+    size: Schema.Int,
+    caption: Schema.NullOr(Schema.String),
+    fileName: Schema.NullOr(Schema.String),
+    /** how long it plays */
+    seconds: Schema.NullOr(Schema.Int),
+    mentions: Schema.Array(Jid),
+    quote
+  }),
   /** `forwarded`: marked so on the phone, which a message of one's own is not */
   Schema.TaggedStruct("Forward", { source: Source, forwarded: Schema.Boolean }),
   Schema.TaggedStruct("Reaction", { target: Target, emoji: Schema.NullOr(Schema.String), at }),
@@ -73,7 +87,8 @@ export const StoredContent = Schema.parseJson(Schema.Struct({ version: Schema.Li
 export const storeContent = (content: OutgoingContent): string => encode({ version: 1, content })
 const encode = Schema.encodeSync(StoredContent)
 
-type Composed = Extract<OutgoingContent, { readonly _tag: "Text" | "Location" | "Contacts" | "Poll" }>
+type Composed = Extract<OutgoingContent, { readonly _tag: "Text" | "Location" | "Contacts" | "Poll" | "Media" }>
+export type MediaContent = Extract<OutgoingContent, { readonly _tag: "Media" }>
 type Unquoted<C> = C extends unknown ? Omit<C, "quote" | "secret"> : never
 /** A new message as its writer gives it. */
 export type Composition = Unquoted<Composed>

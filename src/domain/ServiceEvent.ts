@@ -3,6 +3,7 @@ import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
 import { DeviceId } from "./DeviceId.ts"
 import { GroupParticipantsData, GroupUpdatedData } from "./GroupEvent.ts"
 import { JobId, JobProgress, JobStatus } from "./Job.ts"
+import { MediaTrouble, MessageMedia, StoredMedia } from "./Media.ts"
 import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
 import { OptionVotes } from "./MessageChange.ts"
 import { MessageMetadata } from "./MessageMetadata.ts"
@@ -46,6 +47,8 @@ export const MessageData = Schema.Struct({
   messageType: MessageType,
   content: Schema.NullOr(Schema.String),
   metadata: Schema.NullOr(MessageMetadata),
+  /** of messages with a file: whether it is here; `message.media` tells when that changes */
+  media: Schema.NullOr(MessageMedia),
   timestamp: Schema.DateTimeUtc,
   offline: Schema.Boolean,
   /** the text of a message that arrived undecryptable before */
@@ -105,6 +108,17 @@ export const MessageVoteData = Schema.Struct({
   votes: Schema.Array(OptionVotes)
 })
 
+/** `message.media`: the file of a message is here now (`media`), or could not be had. */
+export const MessageMediaData = Schema.Struct({
+  messageId: MessageId,
+  chat: ChatRef,
+  direction: Direction,
+  state: Schema.Literal("stored", "failed", "expired"),
+  reason: Schema.NullOr(MediaTrouble),
+  media: Schema.NullOr(StoredMedia),
+  timestamp: Schema.DateTimeUtc
+})
+
 /** `chat.read`: incoming messages of a chat were marked as read here. */
 export const ChatReadData = Schema.Struct({
   chat: ChatRef,
@@ -160,6 +174,7 @@ export const eventTypes = {
   "message.deleted": MessageDeletedData,
   "message.reaction": MessageReactionData,
   "message.vote": MessageVoteData,
+  "message.media": MessageMediaData,
   "chat.read": ChatReadData,
   "group.updated": GroupUpdatedData,
   "group.participants": GroupParticipantsData,

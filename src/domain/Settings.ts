@@ -29,3 +29,18 @@ export const wholeNumber = (
     }),
     Config.withDefault(fallback)
   )
+
+const byteUnits = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, tb: 1024 ** 4 } as const
+
+/** A setting such as `100MB` or `10GB` (1 KB is 1024 bytes); a bare number is bytes. */
+export const byteSize = (name: string, fallback: number): Config.Config<number> =>
+  Config.string(name).pipe(
+    Config.mapOrFail((text) => {
+      const match = /^(\d{1,15})\s*(b|kb|mb|gb|tb)?$/i.exec(text.trim())
+      const size = match === null ? 0 : Number(match[1]) * byteUnits[(match[2]?.toLowerCase() ?? "b") as keyof typeof byteUnits]
+      return size > 0 && Number.isSafeInteger(size)
+        ? Either.right(size)
+        : Either.left(ConfigError.InvalidData([name], `a size such as 100MB or 10GB is expected, not '${text}'`))
+    }),
+    Config.withDefault(fallback)
+  )

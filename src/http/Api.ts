@@ -15,6 +15,7 @@ import { HealthApi } from "./contract/HealthApi.ts"
 import { HistoryApi } from "./contract/HistoryApi.ts"
 import { AdminJobsApi, DeviceJobsApi, JobsApi } from "./contract/JobsApi.ts"
 import { LegacyApi } from "./contract/LegacyApi.ts"
+import { MediaApi } from "./contract/MediaApi.ts"
 import { MessageKindsApi } from "./contract/MessageKindsApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { OptOutsApi } from "./contract/OptOutsApi.ts"
@@ -60,6 +61,7 @@ export const Api = base
   .add(JobsApi)
   .add(OptOutsApi)
   .add(SchedulesApi)
+  .add(MediaApi)
   .add(EventsApi)
   .add(EventLogApi)
   .add(WebhooksApi)

@@ -36,6 +36,7 @@ import * as HealthHandlers from "./handlers/HealthHandlers.ts"
 import * as HistoryHandlers from "./handlers/HistoryHandlers.ts"
 import * as JobHandlers from "./handlers/JobHandlers.ts"
 import * as LegacyHandlers from "./handlers/LegacyHandlers.ts"
+import * as MediaHandlers from "./handlers/MediaHandlers.ts"
 import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as OptOutHandlers from "./handlers/OptOutHandlers.ts"
@@ -58,6 +59,7 @@ const handlers = Layer.mergeAll(
   PairingHandlers.layer,
   MessagingHandlers.layer,
   MessageKindsHandlers.layer,
+  MediaHandlers.layer,
   ContactHandlers.layer,
   GroupHandlers.layer,
   GroupMessageHandlers.layer,

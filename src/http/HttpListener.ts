@@ -64,7 +64,8 @@ export const layer = Layer.merge(
 const makeServer = (): Server =>
   createServer({
     headersTimeout: 20_000,
-    requestTimeout: 60_000,
+    // a large file over a slow line; what is not one has a deadline of its own, and so has silence
+    requestTimeout: 30 * 60_000,
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 5000,
     maxHeaderSize: 16 * 1024

@@ -12,6 +12,9 @@ import { HistoryImport } from "../actors/HistoryImport.ts"
 import { JobStager } from "../actors/JobStager.ts"
 import { JournalPruner } from "../actors/JournalPruner.ts"
 import { KeyPruner } from "../actors/KeyPruner.ts"
+import { MediaFetcher } from "../actors/MediaFetcher.ts"
+import { MediaPruner } from "../actors/MediaPruner.ts"
+import { MediaRequests } from "../actors/MediaRequests.ts"
 import { LoginGate } from "../actors/LoginGate.ts"
 import { OutboxPump } from "../actors/OutboxPump.ts"
 import { OutboxSending } from "../actors/OutboxSending.ts"
@@ -34,6 +37,11 @@ import { EventLog } from "../sql/EventLog.ts"
 import { Groups } from "../sql/Groups.ts"
 import { IdempotencyKeys } from "../sql/IdempotencyKeys.ts"
 import { Jobs } from "../sql/Jobs.ts"
+import { MediaLibrary } from "../media/MediaLibrary.ts"
+import { RemoteFile } from "../media/RemoteFile.ts"
+import { MediaStore } from "../media/MediaStore.ts"
+import { MediaFiles } from "../sql/MediaFiles.ts"
+import { MessageMediaRows } from "../sql/MessageMedia.ts"
 import { Messages } from "../sql/Messages.ts"
 import { MessageSearch } from "../sql/MessageSearch.ts"
 import * as Migrations from "../sql/Migrations.ts"
@@ -45,6 +53,7 @@ import { Statistics } from "../sql/Statistics.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
+import { dataDir } from "./Environment.ts"
 import { PluginServices } from "./PluginServices.ts"
 import { ProcessGuards } from "./ProcessGuards.ts"
 import { Runner } from "./Runner.ts"
@@ -58,12 +67,19 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
+/** Files lie beside the SQLite file. */
+const Media = RemoteFile.layer.pipe(
+  Layer.provideMerge(MediaLibrary.layer),
+  Layer.provideMerge(Layer.unwrapEffect(Effect.map(dataDir, (folder) => MediaStore.layerDisk(`${folder}/media`)))),
+  Layer.provideMerge(Layer.merge(MediaFiles.layer, MessageMediaRows.layer))
+)
+
 const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
 
 const Bulk = Layer.mergeAll(IdempotencyKeys.layer, Jobs.layer, OptOuts.layer, Schedules.layer)
 
 const Repositories = Layer.mergeAll(
-  ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, Outbox.layer, Bulk, Reports, EventConsumers
+  ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Media, Messages.layer, Outbox.layer, Bulk, Reports, EventConsumers
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)
@@ -72,12 +88,12 @@ const Repositories = Layer.mergeAll(
 const WhatsAppServices = Layer.merge(WhatsApp.layer, InboundJournal.layer)
 
 const DeviceActors = Layer.mergeAll(
-  ClusteredDevices, ClusteredContactQueries, ClusteredGroupCommands, OutboxSending, DeviceEntityLayer, DeviceSupervisor, JobStager, ScheduleClock
+  ClusteredDevices, ClusteredContactQueries, ClusteredGroupCommands, OutboxSending, DeviceEntityLayer, DeviceSupervisor, JobStager, ScheduleClock, MediaRequests.layer
 ).pipe(
   Layer.provide(DeviceActor.layer),
   Layer.provide(DeviceLoop.layer),
   Layer.provide(DeviceSession.layer),
-  Layer.provide(Layer.mergeAll(OutboxPump.layer, Projector.layer, GroupDesks.layer, HistoryImport.layer, LoginGate.layer)),
+  Layer.provide(Layer.mergeAll(OutboxPump.layer, MediaFetcher.layer, Projector.layer, GroupDesks.layer, HistoryImport.layer, LoginGate.layer)),
   Layer.provide(Signals.layer),
   Layer.provideMerge(Runner)
 )
@@ -85,7 +101,7 @@ const DeviceActors = Layer.mergeAll(
 /** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
 export const Service = HttpApp.layer.pipe(
   Layer.provide(FirstAdmin),
-  Layer.provide(Layer.merge(JournalPruner, KeyPruner)),
+  Layer.provide(Layer.mergeAll(JournalPruner, KeyPruner, MediaPruner)),
   Layer.provide(PluginServices),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),

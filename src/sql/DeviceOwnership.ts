@@ -175,6 +175,8 @@ export const makeDeviceOwnership = Effect.gen(function*() {
           yield* forget(deviceId)
           yield* sql`DELETE FROM contacts WHERE device_id = ${deviceId}`
           yield* sql`DELETE FROM message_changes WHERE device_id = ${deviceId}`
+          // the files themselves are removed once nothing refers to them
+          yield* sql`DELETE FROM message_media WHERE device_id = ${deviceId}`
           yield* sql`DELETE FROM ${sql("groups")} WHERE device_id = ${deviceId}`
           // a device that is made under the same id later must not send what this one left behind
           yield* sql`UPDATE messages SET status = 'cancelled', queue = NULL, send_at = NULL WHERE queue = ${deviceId}

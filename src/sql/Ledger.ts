@@ -39,7 +39,9 @@ interface Owner {
 export const makeLedger = (
   device: Owner,
   known: ReadonlyArray<KnownRow>,
-  now: number
+  now: number,
+  /** whether a message's file is fetched without anyone asking */
+  fetches: (fact: Told) => boolean
 ) => {
   const { deviceId } = device
   const events: Array<NewEvent> = []
@@ -96,6 +98,7 @@ export const makeLedger = (
         messageType: fact.messageType,
         content: fact.content,
         metadata: fact.metadata,
+        media: fact.secrets?.media?.mediaKey === undefined ? null : { state: fetches(fact) ? "pending" : "available", reason: null },
         timestamp,
         offline: fact.offline,
         recovered

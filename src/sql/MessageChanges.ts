@@ -4,6 +4,7 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import type { ChatRef, MessageId } from "../domain/Message.ts"
 import type { NewEvent } from "../domain/ServiceEvent.ts"
 import { type Changeable, changeableFields, changed, choiceOf, KeptChange, overrules, slotOf, targetKey } from "./Changed.ts"
+import { makeMediaIntake } from "./MessageMedia.ts"
 import { chatColumns, chatFields, chatOf, messagesWithContacts } from "./MessageRow.ts"
 
 /** A change that is news, with what its event tells. */
@@ -25,6 +26,7 @@ const encodeChange = Schema.encodeSync(KeptChange)
 /** Keeps what messages change in others, and the changed messages as these leave them, whichever comes first. */
 export const makeMessageChanges = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
+  const media = yield* makeMediaIntake
   const targets = sql.literal(`SELECT ${targetColumns} FROM ${messagesWithContacts}`)
 
   const save = (row: typeof Target.Type, after: Changeable, now: number) => {
@@ -63,6 +65,7 @@ export const makeMessageChanges = Effect.gen(function*() {
       const after = changed(row, own)
       if (JSON.stringify(encodeColumns(after)) === JSON.stringify(encodeColumns(row))) continue
       yield* save(row, after, now)
+      if (after.deletedAt !== null) yield* media.forget(row.id)
       events.push(...voteEvents(deviceId, row, after, own, news))
     }
     return events

@@ -2,11 +2,13 @@ import { SqlClient } from "@effect/sql"
 import { Clock, Effect, Option } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Inbound } from "../domain/Inbound.ts"
+import { autoDownload, maxSize } from "../domain/MediaSettings.ts"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeContactUpsert } from "./ContactUpsert.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { EventLog } from "./EventLog.ts"
 import { makeLedger } from "./Ledger.ts"
+import { makeMediaIntake } from "./MessageMedia.ts"
 import { changeOf, makeOwnChanges } from "./ChangeSources.ts"
 import { mentioned, placeOf } from "./Mention.ts"
 import { makeMessageChanges, type NewChange } from "./MessageChanges.ts"
@@ -26,6 +28,12 @@ export const makeMessageRecorder = Effect.gen(function*() {
   const changes = yield* makeMessageChanges
   const ownChanges = yield* makeOwnChanges
   const tally = yield* makeTally
+  const media = yield* makeMediaIntake
+  const [fetchesAll, largest] = [yield* Effect.orDie(autoDownload), yield* Effect.orDie(maxSize)]
+
+  const fetches = (fact: Inbound): boolean =>
+    fetchesAll && fact._tag === "Message" && fact.secrets?.media?.mediaKey !== undefined && fact.metadata?.viewOnce !== true &&
+    (fact.metadata?.media?.size ?? 0) <= largest
 
   const recordBatch = Effect.fnUntraced(function*(deviceId: DeviceId, facts: ReadonlyArray<Inbound>) {
     const found = yield* lock.byId(deviceId)
@@ -40,7 +48,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
       ? []
       : yield* statuses.find([sql`m.device_id = ${deviceId}`, sql.in("m.message_id", [...ids])])
     const now = yield* Clock.currentTimeMillis
-    const ledger = makeLedger(device, known, now)
+    const ledger = makeLedger(device, known, now, fetches)
 
     let next = 0
     const incoming: Array<NewChange> = []
@@ -65,6 +73,8 @@ export const makeMessageRecorder = Effect.gen(function*() {
     }
     // what we change is changed as soon as it has gone out, however we come to know
     incoming.push(...(yield* ownChanges(device, moves)))
+    const files = new Set(facts.flatMap((fact) => fetches(fact) && fact._tag === "Message" ? [fact.messageId] : []))
+    yield* media.expect(deviceId, fresh.filter((id) => files.has(id)))
     const changed = yield* changes.apply(deviceId, incoming, fresh)
     yield* events.append([...told, ...changed])
   })

@@ -3,6 +3,7 @@ import { DeviceId } from "../domain/DeviceId.ts"
 import { isJid, Jid, phoneJid } from "../domain/Jid.ts"
 import { type ChatRef, Direction, Message, MessageId, MessageStatus, MessageType, SendFailure } from "../domain/Message.ts"
 import { OptionVotes, Reaction } from "../domain/MessageChange.ts"
+import { MediaState, MediaTrouble, mediaTypes } from "../domain/Media.ts"
 import { MessageMetadata } from "../domain/MessageMetadata.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { chatKeyOf } from "./ContactRow.ts"
@@ -52,6 +53,8 @@ const MessageRow = Schema.Struct({
   deliveredAt: time,
   readAt: time,
   metadata: Schema.NullOr(Schema.parseJson(MessageMetadata)),
+  mediaState: Schema.NullOr(MediaState),
+  mediaReason: Schema.NullOr(MediaTrouble),
   editedAt: time,
   deletedAt: time,
   reactions: Schema.NullOr(Schema.parseJson(Schema.Array(Reaction))),
@@ -61,9 +64,14 @@ const MessageRow = Schema.Struct({
   updatedAt: Schema.DateTimeUtcFromNumber
 })
 
+const mediaOf = (column: string) => `(SELECT mm.${column} FROM message_media mm WHERE mm.message_row = m.id)`
+const fetchable = `m.secrets IS NOT NULL AND m.message_type IN (${mediaTypes.map((type) => `'${type}'`).join(", ")})`
+
 export const messageColumns = `m.id, m.device_id, m.message_id, m.participant, m.message_type, m.content, m.status,
   m.failure, m.timestamp, m.sent_at, m.delivered_at, m.read_at, m.metadata, m.historical, m.edited_at, m.deleted_at,
-  m.reactions, m.votes, m.created_at, m.updated_at, ${chatColumns}`
+  m.reactions, m.votes,
+  COALESCE(${mediaOf("state")}, CASE WHEN ${fetchable} THEN 'available' END) AS media_state,
+  ${mediaOf("reason")} AS media_reason, m.created_at, m.updated_at, ${chatColumns}`
 export const messagesWithContacts = "messages m LEFT JOIN contacts c ON c.id = m.contact_id"
 
 /** Rows with {@link messageColumns} of {@link messagesWithContacts}. */
@@ -74,8 +82,9 @@ export const decodeMessages = Schema.decodeUnknown(
       decode: (row) =>
         new Message(
           {
-            ...Struct.omit(row, "chatKey", "contactId", "contactJid", "contactLid", "contactPhone"),
+            ...Struct.omit(row, "chatKey", "contactId", "contactJid", "contactLid", "contactPhone", "mediaState", "mediaReason"),
             chat: chatOf(row),
+            media: row.mediaState === null ? null : { state: row.mediaState, reason: row.mediaReason },
             reactions: row.reactions ?? []
           },
           { disableValidation: true }

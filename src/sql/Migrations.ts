@@ -9,6 +9,7 @@ import statistics from "./migrations/0003_statistics.ts"
 import messageKinds from "./migrations/0004_message_kinds.ts"
 import leases from "./migrations/0005_leases.ts"
 import groups from "./migrations/0006_groups.ts"
+import media from "./migrations/0007_media.ts"
 import jobs from "./migrations/0008_jobs.ts"
 import webhooks from "./migrations/0009_webhooks.ts"
 
@@ -39,6 +40,7 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0004_message_kinds": messageKinds,
   "0005_leases": leases,
   "0006_groups": groups,
+  "0007_media": media,
   "0008_jobs": jobs,
   "0009_webhooks": webhooks
 }

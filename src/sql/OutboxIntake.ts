@@ -17,6 +17,7 @@ import { makeDeviceLock } from "./DeviceLock.ts"
 import { isDuplicate, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
 import { numberOf } from "./Mention.ts"
+import { makeMediaIntake } from "./MessageMedia.ts"
 import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
 import { type Destination, makeOutgoingDraft } from "./OutgoingDraft.ts"
 
@@ -45,6 +46,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
   const lock = yield* makeDeviceLock
   const contacts = yield* makeContactUpsert
   const draft = yield* makeOutgoingDraft
+  const media = yield* makeMediaIntake
 
   /** The message of the first call with this key, if there was one. */
   const replay = Effect.fnUntraced(function*(deviceId: DeviceId, idempotencyKey: string, hash: string | undefined) {
@@ -94,7 +96,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
       const replayed = idempotencyKey === undefined ? undefined : yield* replay(deviceId, idempotencyKey, input.requestHash)
       return replayed ?? (yield* drafted.left)
     }
-    const { content, destination, messageType, metadata, onlyIn, outgoing, secrets } = drafted.right
+    const { content, destination, file, messageType, metadata, onlyIn, outgoing, secrets } = drafted.right
     const { chat, columns } = yield* place(deviceId, device.userId, destination)
     if (onlyIn !== undefined && onlyIn !== columns.chatKey) {
       return yield* new MessageNotFound({ messageId: request._tag === "New" ? request.quoted ?? "" : "" })
@@ -138,6 +140,9 @@ export const makeOutboxIntake = Effect.gen(function*() {
         : yield* replay(deviceId, idempotencyKey, input.requestHash)
       return replayed ?? (yield* inserted.left)
     }
+    if (file !== undefined && !(yield* media.attach(deviceId, inserted.right, file))) {
+      return yield* Effect.dieMessage(`the file ${file} was removed before its message was written`)
+    }
     const message = new Message({
       ...written,
       id: inserted.right,
@@ -149,6 +154,7 @@ export const makeOutboxIntake = Effect.gen(function*() {
       deliveredAt: null,
       readAt: null,
       metadata,
+      media: file !== undefined ? { state: "stored", reason: null } : secrets?.media !== undefined ? { state: "available", reason: null } : null,
       createdAt: now,
       updatedAt: now
     }, { disableValidation: true })

@@ -3,6 +3,7 @@ import { DateTime, Duration, Effect, Schema } from "effect"
 import { randomBytes } from "node:crypto"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Jid, phoneJid } from "../domain/Jid.ts"
+import { type MediaId, messageTypeOf } from "../domain/Media.ts"
 import { changeTypes, Direction, MessageId, MessageNotFound, MessageStatus, MessageType } from "../domain/Message.ts"
 import { changeWindow, MessageNotChangeable } from "../domain/MessageChange.ts"
 import { MessageMetadata, MessageSecrets } from "../domain/MessageMetadata.ts"
@@ -30,6 +31,8 @@ export interface Draft {
   readonly content: string | null
   readonly metadata: MessageMetadata | null
   readonly secrets: MessageSecrets | null
+  /** the file that goes with it */
+  readonly file?: MediaId | undefined
   /** it quotes a message of this chat, and nobody else is to read that one */
   readonly onlyIn?: string | undefined
 }
@@ -187,7 +190,7 @@ const composed = (to: Jid, content: Composition, quote: Quote | null): Draft => 
   const draft = (
     outgoing: OutgoingContent,
     messageType: MessageType,
-    text: string,
+    text: string | null,
     facts: MessageMetadata,
     secrets: MessageSecrets | null = null
   ): Draft => {
@@ -211,6 +214,19 @@ const composed = (to: Jid, content: Composition, quote: Quote | null): Draft => 
     case "Contacts": {
       const contacts = content.contacts.map((card) => ({ name: card.name, vcard: vCard(card) }))
       return draft({ ...content, quote }, "contact", contacts.map(({ name }) => name).join(", "), { contacts })
+    }
+    case "Media": {
+      const { caption, fileName, kind, mediaId, mentions, mimetype, seconds, size } = content
+      const media = {
+        mimetype,
+        size,
+        ...(fileName !== null && { fileName }),
+        ...(seconds !== null && { seconds }),
+        ...(kind === "voice" && { voice: true })
+      }
+      const facts = { media, ...(mentions.length > 0 && { mentions }) }
+      const text = caption ?? (kind === "document" ? fileName : null)
+      return { ...draft({ ...content, quote }, messageTypeOf(kind), text, facts), file: mediaId }
     }
     case "Poll": {
       const { name, options, selectable } = content

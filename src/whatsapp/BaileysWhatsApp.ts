@@ -11,7 +11,7 @@ import { makeEgress } from "./Egress.ts"
 import { makeEventOutlet } from "./EventOutlet.ts"
 import { makeKeyStore, parseCreds } from "./KeyStore.ts"
 import { connect } from "./SocketConnection.ts"
-import { type Connection, CredentialsUnreadable, type OpenOptions, QueryFailed, SendNotAttempted, SocketEvent } from "./Connection.ts"
+import { type Connection, CredentialsUnreadable, type OpenOptions, QueryFailed, SendNotAttempted, SocketEvent, TransferFailed } from "./Connection.ts"
 
 const eventCapacity = 256
 const devicesRemembered = 5000
@@ -150,6 +150,9 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
       join: () => unanswered("group"),
       joinRequests: () => unanswered("group")
     },
+    upload: () => new TransferFailed({ reason: "connection", cause }),
+    download: () => new TransferFailed({ reason: "connection", cause }),
+    reupload: () => unanswered("media-retry"),
     requestPairingCode: () => unanswered("pairing-code"),
     probe: unanswered("probe"),
     lastHeard: Effect.map(Effect.clockWith((clock) => clock.currentTimeMillis), DateTime.unsafeMake),

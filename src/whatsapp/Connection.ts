@@ -6,6 +6,7 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import type { GroupMembers } from "../domain/GroupFact.ts"
 import type { HistoryPiece } from "../domain/History.ts"
 import type { Jid } from "../domain/Jid.ts"
+import type { MediaKind, MediaSource } from "../domain/Media.ts"
 import type { MessageId } from "../domain/Message.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
@@ -62,6 +63,28 @@ export class QueryFailed extends Schema.TaggedError<QueryFailed>()("QueryFailed"
 /** WhatsApp no longer has this piece of the phone's history. */
 export class HistoryGone extends Schema.TaggedError<HistoryGone>()("HistoryGone", { cause: Schema.Defect }) {}
 
+/** WhatsApp no longer has this file, and its phone has none to give either. */
+export class MediaGone extends Schema.TaggedError<MediaGone>()("MediaGone", { cause: Schema.Defect }) {}
+
+/** A file did not get to WhatsApp's media server, or from it. `file`: of ours there was nothing to read. */
+export class TransferFailed extends Schema.TaggedError<TransferFailed>()("TransferFailed", {
+  reason: Schema.Literal("connection", "status", "refused", "too_large", "file"),
+  status: Schema.optional(Schema.Int),
+  cause: Schema.Defect
+}) {}
+
+/** A file that lies on WhatsApp's media server, as the message tells of it. */
+export interface UploadedMedia {
+  readonly mediaKey: Uint8Array
+  readonly fileSha256: Uint8Array
+  readonly fileEncSha256: Uint8Array
+  readonly fileLength: number
+  /** seconds since 1970 */
+  readonly mediaKeyTimestamp: number
+  readonly directPath: string
+  readonly url: string | null
+}
+
 /** The stored credentials exist but cannot be read (wrong key, damaged row). Nothing has been overwritten. */
 export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreadable>()("CredentialsUnreadable", {
   deviceId: Schema.String,
@@ -110,6 +133,21 @@ export interface Connection {
   readonly requestPairingCode: (phone: PhoneNumber) => Effect.Effect<string, QueryFailed>
   /** What a notification of the phone's history points to. May be asked again at any time, as long as WhatsApp keeps it. */
   readonly history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
+  /** Seals a file and puts it on WhatsApp's media server, piece by piece; `bytes` begins anew each time, it is read twice. */
+  readonly upload: (
+    kind: MediaKind,
+    file: { readonly bytes: () => Promise<AsyncIterable<Uint8Array>>; readonly size: number }
+  ) => Effect.Effect<UploadedMedia, TransferFailed>
+  /** The file of a message, in the clear, as it comes; what it throws at its end says that it was another one. */
+  readonly download: (source: MediaSource, limit: number) => Effect.Effect<AsyncIterable<Uint8Array>, TransferFailed | MediaGone>
+  /** Asks the phone to put a message's file on the media server once more; where it lies then. */
+  readonly reupload: (message: {
+    readonly chat: Jid
+    readonly messageId: MessageId
+    readonly fromMe: boolean
+    readonly participant: Jid | null
+    readonly mediaKey: Uint8Array
+  }) => Effect.Effect<string, QueryFailed | MediaGone>
   /** A server round trip; its duration. */
   readonly probe: Effect.Effect<Duration.Duration, QueryFailed>
   /** When the server last said anything. */

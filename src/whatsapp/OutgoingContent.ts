@@ -1,8 +1,9 @@
 import { proto } from "@whiskeysockets/baileys"
 import { randomBytes } from "node:crypto"
 import type { Jid } from "../domain/Jid.ts"
-import type { OutgoingContent, Quote, Source, Target } from "../domain/OutgoingContent.ts"
+import type { MediaContent, OutgoingContent, Quote, Source, Target } from "../domain/OutgoingContent.ts"
 import { vCard } from "../domain/VCard.ts"
+import type { UploadedMedia } from "./Connection.ts"
 import { contextOf, unwrap } from "./Envelopes.ts"
 
 type IMessage = proto.IMessage
@@ -11,13 +12,17 @@ type IMessage = proto.IMessage
  * The protobuf `Message` to send to `to`. It carries a fresh secret, as WhatsApp's clients make it: store the bytes and
  * send the same ones at every attempt.
  */
-export const encodeContent = (content: OutgoingContent, to: Jid): Uint8Array =>
+export const encodeContent = (content: Exclude<OutgoingContent, MediaContent>, to: Jid): Uint8Array =>
   proto.Message.encode(messageOf(content, to)).finish()
+
+/** The same for a file, once it lies on WhatsApp's media server. */
+export const encodeMedia = (content: MediaContent, uploaded: UploadedMedia, to: Jid): Uint8Array =>
+  proto.Message.encode({ ...mediaMessage(content, uploaded, to), ...secret() }).finish()
 
 export const encodeText = (text: string): Uint8Array =>
   proto.Message.encode({ extendedTextMessage: { text }, ...secret() }).finish()
 
-const messageOf = (content: OutgoingContent, to: Jid): IMessage => {
+const messageOf = (content: Exclude<OutgoingContent, MediaContent>, to: Jid): IMessage => {
   switch (content._tag) {
     case "Text": {
       const { mentions, preview, quote, text } = content
@@ -76,6 +81,28 @@ const messageOf = (content: OutgoingContent, to: Jid): IMessage => {
           timestampMs: content.at
         }
       }
+  }
+}
+
+const mediaMessage = (content: MediaContent, uploaded: UploadedMedia, to: Jid): IMessage => {
+  const { caption, fileName, kind, mentions, mimetype, quote, seconds } = content
+  const file = { ...uploaded, mimetype, ...context(quote, to, mentions) }
+  const plays = seconds === null ? {} : { seconds }
+  switch (kind) {
+    case "image":
+      return { imageMessage: { ...file, caption } }
+    case "video":
+      return { videoMessage: { ...file, caption, ...plays } }
+    case "audio":
+    case "voice":
+      return { audioMessage: { ...file, ...plays, ptt: kind === "voice" } }
+    case "sticker":
+      return { stickerMessage: file }
+    case "document": {
+      const documentMessage = { ...file, caption, fileName: fileName ?? "file", title: fileName ?? "file" }
+      // as WhatsApp's clients do: older ones would not show the caption
+      return caption === null ? { documentMessage } : { documentWithCaptionMessage: { message: { documentMessage } } }
+    }
   }
 }
 

@@ -20,6 +20,7 @@ import { personOf } from "./InboundFacts.ts"
 import { makeHistoryDownload } from "./HistoryDownload.ts"
 import type { KeyStore } from "./KeyStore.ts"
 import { makeLoginQuestions } from "./LoginQuestions.ts"
+import { makeMediaTransfer } from "./MediaTransfer.ts"
 import { makePersonQueries } from "./PersonQueries.ts"
 import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
 import { makeProbe } from "./Probe.ts"
@@ -260,6 +261,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     ...makePersonQueries(sock, ask),
     ...makeHistoryDownload(parts.egress, me),
     groups: makeGroupQueries(sock, ask, { me, forget: socket.forgetGroup }),
+    ...makeMediaTransfer(sock, parts.egress, whileOpen, () => creds.me?.id ?? ""),
     requestPairingCode,
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),

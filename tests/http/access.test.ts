@@ -30,6 +30,7 @@ const agreed: ReadonlyArray<readonly [string, string]> = [
     ["POST /devices/:deviceId/groups/:groupId/mention-message", "admin"], ["POST /devices/:deviceId/groups/:groupId/participants", "admin"],
     ["DELETE /devices/:deviceId/groups/:groupId/participants/:participantJid", "admin"],
     ["POST /devices/:deviceId/groups/:groupId/admins", "admin"], ["DELETE /devices/:deviceId/groups/:groupId/admins/:adminJid", "admin"],
+    ["POST /devices/:deviceId/send-media", "user"], ["POST /devices/:deviceId/groups/:groupId/send-media", "admin"],
     ["GET /devices/:deviceId/contacts", "user"], ["GET /devices/:deviceId/chat-history/:jid", "user"],
     ["GET /devices/:deviceId/group-chat-history/:groupId", "user"], ["GET /devices/:deviceId/daily-chat-list", "user"],
     ["GET /devices/:deviceId/statistics", "admin"], ["GET /devices/:deviceId/statistics/daily", "admin"]
@@ -58,6 +59,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`POST ${api}/devices/:deviceId/send-reaction`]: { messageId: "3EB0AA", emoji: null },
   [`PUT ${api}/devices/:deviceId/messages/:messageId`]: { message: "halo" },
   [`POST ${api}/devices/:deviceId/messages/:messageId/forward`]: { phone: "6281234567890" },
+  [`POST ${api}/devices/:deviceId/send-media`]: { phone: "6281234567890", mediaId: "0".repeat(32) },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/send-media`]: { mediaId: "0".repeat(32) },
   [`POST ${api}/devices/:deviceId/chats/:jid/typing`]: {},
   [`POST ${api}/devices/:deviceId/groups`]: { name: "Keluarga", participants: [] },
   [`POST ${api}/devices/:deviceId/groups/join`]: { invite: "AbCdEfGhIjKl" },

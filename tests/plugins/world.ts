@@ -74,6 +74,7 @@ export const said = (deviceId: DeviceId, chat: string, content: string): NewEven
     pushName: null,
     direction: "incoming",
     messageType: "text",
+    media: null,
     content,
     metadata: null,
     timestamp: DateTime.unsafeMake(0),

@@ -1,11 +1,13 @@
 import { Context, DateTime, Duration, Effect, Layer, Option, Queue } from "effect"
 import type { HistoryPiece } from "../../src/domain/History.ts"
+import type { MediaKind, MediaSource } from "../../src/domain/Media.ts"
 import type { MessageId } from "../../src/domain/Message.ts"
 import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
 import type { GroupQueries } from "../../src/whatsapp/GroupQueries.ts"
 import { type GroupEntry, type HistoryEntry, InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
+import { sealOf } from "../../src/whatsapp/MediaCipher.ts"
 import type { StorageUnavailable } from "../../src/domain/Storage.ts"
-import { type Ack, type Connection, type CredentialsUnreadable, type HistoryGone, type OpenOptions, QueryFailed, type SendError, SendNotAttempted, SocketEvent, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
+import { type Ack, type Connection, type CredentialsUnreadable, type HistoryGone, MediaGone, type OpenOptions, QueryFailed, type SendError, SendNotAttempted, SocketEvent, type TransferFailed, WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 
 export interface FakeSocket {
   readonly options: OpenOptions
@@ -36,6 +38,10 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   readonly histories: Array<HistoryEntry>
   history: (notification: Uint8Array) => Effect.Effect<HistoryPiece, QueryFailed | HistoryGone>
   readonly quarantined: Array<number>
+  /** runs before each upload */
+  upload: (kind: MediaKind) => Effect.Effect<void, TransferFailed>
+  download: (source: MediaSource) => Effect.Effect<AsyncIterable<Uint8Array>, TransferFailed | MediaGone>
+  reupload: Effect.Effect<string, QueryFailed | MediaGone>
 }>() {
   static readonly layer = Layer.effectContext(
     Effect.gen(function*() {
@@ -53,7 +59,10 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         groupJournal: [],
         quarantined: [],
         histories: [],
-        history: () => new QueryFailed({ query: "history", cause: new Error("no history") })
+        history: () => new QueryFailed({ query: "history", cause: new Error("no history") }),
+        upload: () => Effect.void,
+        download: () => new MediaGone({ cause: new Error("no file") }),
+        reupload: new QueryFailed({ query: "media-retry", cause: new Error("no phone") })
       }
       const attempts = new Map<string, number>()
 
@@ -96,6 +105,13 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
           about: () => query("about", Effect.map(DateTime.now, (setAt) => ({ about: "Hey there!", setAt }))),
           history: (notification) => Effect.suspend(() => fake.history(notification)),
           groups: following(() => fake.groups),
+          upload: (kind, { bytes, size }) =>
+            Effect.suspend(() => fake.upload(kind)).pipe(
+              Effect.zipRight(Effect.promise(async () => sealOf(await bytes(), kind, Buffer.alloc(32, 1)))),
+              Effect.map((facts) => ({ ...facts, fileLength: size, mediaKey: Buffer.alloc(32, 1), mediaKeyTimestamp: 1, directPath: "/v/x", url: null }))
+            ),
+          download: (source) => Effect.suspend(() => fake.download(source)),
+          reupload: () => Effect.suspend(() => fake.reupload),
           requestPairingCode: () => query("code", Effect.succeed("ABCD1234")),
           probe: query("probe", Effect.succeed(Duration.millis(1))),
           lastHeard: DateTime.now,

@@ -11,6 +11,7 @@ import { DeviceSession } from "../../src/actors/DeviceSession.ts"
 import { GroupDesks } from "../../src/actors/GroupDesk.ts"
 import { HistoryImport } from "../../src/actors/HistoryImport.ts"
 import { LoginGate } from "../../src/actors/LoginGate.ts"
+import { MediaFetcher } from "../../src/actors/MediaFetcher.ts"
 import { OutboxPump } from "../../src/actors/OutboxPump.ts"
 import { Projector } from "../../src/actors/Projector.ts"
 import { Signals } from "../../src/actors/Signals.ts"
@@ -26,11 +27,12 @@ import { Outbox } from "../../src/sql/Outbox.ts"
 import { ShardLeases } from "../../src/sql/ShardLeases.ts"
 import { CloseAction } from "../../src/whatsapp/CloseReason.ts"
 import { SocketEvent } from "../../src/whatsapp/WhatsApp.ts"
+import { mediaLayer } from "./mediaFolder.ts"
 import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
 const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const storage = (outbox: typeof Outbox.layer) =>
-  Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, outbox).pipe(
+  Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, outbox, Layer.orDie(mediaLayer)).pipe(
     Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
     Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
   )
@@ -40,7 +42,7 @@ export const actorsWith = (outbox: typeof Outbox.layer) =>
   DeviceActor.layer.pipe(
     Layer.provideMerge(DeviceLoop.layer),
     Layer.provideMerge(DeviceSession.layer),
-    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, Projector.layer, GroupDesks.layer, HistoryImport.layer, LoginGate.layer)),
+    Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, MediaFetcher.layer, Projector.layer, GroupDesks.layer, HistoryImport.layer, LoginGate.layer)),
     Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage(outbox)))
   )
 export const actorsLayer = actorsWith(Outbox.layer)

@@ -2,7 +2,9 @@ import { HttpServer } from "@effect/platform"
 import { type Cause, ConfigProvider, Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
 import { ContactQueries } from "../../src/actors/ContactQueries.ts"
 import { DeviceActors, PairingFailed } from "../../src/actors/DeviceActors.ts"
+import { MediaRequests } from "../../src/actors/MediaRequests.ts"
 import { Sending } from "../../src/actors/Sending.ts"
+import { Signals } from "../../src/actors/Signals.ts"
 import { Cipher } from "../../src/domain/Cipher.ts"
 import { DeviceAlreadyPaired, type DeviceBusy, DeviceNotConnected } from "../../src/domain/Device.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
@@ -19,6 +21,7 @@ import * as HttpListener from "../../src/http/HttpListener.ts"
 import { Shutdown } from "../../src/http/Shutdown.ts"
 import { Plugins } from "../../src/plugins/Plugins.ts"
 import { WebhookEgress } from "../../src/plugins/webhooks/WebhookEgress.ts"
+import { RemoteFile } from "../../src/media/RemoteFile.ts"
 import { AccountRepositories } from "../../src/sql/AccountRepositories.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { DailyChats } from "../../src/sql/DailyChats.ts"
@@ -37,6 +40,7 @@ import { Statistics } from "../../src/sql/Statistics.ts"
 import { Users } from "../../src/sql/Users.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import { fakeGroups } from "./fakeGroups.ts"
+import { mediaLayer } from "./mediaFolder.ts"
 
 /** What the fakes behind the API do and have been asked. */
 export class Stage extends Context.Tag("tests/Stage")<Stage, {
@@ -219,9 +223,11 @@ const secrets = Layer.succeed(AuthSecrets, {
   accessSecret: Redacted.make("access-secret-of-more-than-32-bytes!"),
   refreshSecret: Redacted.make("refresh-secret-of-more-than-32-bytes")
 })
+const files = RemoteFile.layer.pipe(Layer.provideMerge(mediaLayer), Layer.orDie)
 const repositories = Layer.mergeAll(
   Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories,
-  EventConsumers
+  EventConsumers,
+  files, MediaRequests.layer.pipe(Layer.provide(Signals.layer), Layer.provide(files))
 ).pipe(
   Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
   Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))

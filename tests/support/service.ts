@@ -57,6 +57,18 @@ export const makeService = async (
     return { status: response.status, headers: response.headers, json: json as Answer }
   }
 
+  /** A form, with its answer. */
+  const upload = async (path: string, form: FormData, headers: Record<string, string> = {}) => {
+    const response = await fetch(url + path, { method: "POST", body: form, headers: { authorization: `Bearer ${token}`, ...headers } })
+    return { status: response.status, headers: response.headers, json: (await response.json()) as Answer }
+  }
+
+  /** The bytes of an answer. */
+  const download = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(url + path, { headers: { authorization: `Bearer ${token}`, ...headers } })
+    return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) }
+  }
+
   /** The data of a successful answer. */
   const ask = async (method: string, path: string, body?: unknown) => {
     const { json, status } = await call(method, path, body)
@@ -138,6 +150,8 @@ export const makeService = async (
     signal: (signal: NodeJS.Signals) => built?.child.kill(signal),
     call,
     ask,
+    upload,
+    download,
     events,
     /** of the administrator, for what `call` cannot say */
     token: () => token,

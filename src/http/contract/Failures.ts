@@ -6,6 +6,9 @@ import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceN
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
 import { GroupNotFound, GroupRefused, InviteNotFound, NotGroupAdmin, NotGroupMember, ParticipantRefused } from "../../domain/Group.ts"
 import { JobInvalid, JobNotChangeable, JobNotFound } from "../../domain/Job.ts"
+import {
+  InvalidMultipart, MediaNotFound, MediaNotStored, MediaStorageFull, MediaTooLarge, MediaTypeMismatch, MediaUnreachable, MessageHasNoMedia
+} from "../../domain/Media.ts"
 import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { ScheduleInvalid, ScheduleNotChangeable, ScheduleNotFound, TooManySchedules } from "../../domain/Schedule.ts"
@@ -64,6 +67,14 @@ export const webhookUrlRefused = Envelope.failure(WebhookUrlRefused)
 export const webhookDisabled = Envelope.failure(WebhookDisabled)
 export const deliveryNotFound = Envelope.failure(DeliveryNotFound)
 export const deliveryEventGone = Envelope.failure(DeliveryEventGone)
+export const messageHasNoMedia = Envelope.failure(MessageHasNoMedia)
+export const mediaNotFound = Envelope.failure(MediaNotFound)
+export const mediaNotStored = Envelope.failure(MediaNotStored)
+export const mediaTooLarge = Envelope.failure(MediaTooLarge)
+export const mediaTypeMismatch = Envelope.failure(MediaTypeMismatch)
+export const mediaUnreachable = Envelope.failure(MediaUnreachable)
+export const mediaStorageFull = Envelope.failure(MediaStorageFull)
+export const invalidMultipart = Envelope.failure(InvalidMultipart)
 export const storageUnavailable = Envelope.failure(StorageUnavailable)
 
 /** What any endpoint may answer. */

@@ -39,6 +39,9 @@ const json = (request: HttpServerRequest.HttpServerRequest, limit: number): Effe
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
+/** in milliseconds, for the whole of it */
+const slowest = 60_000
+
 /** A body without a type is taken for JSON. */
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^application\/json\s*(;|$)/i.test(contentType)
@@ -46,6 +49,8 @@ const isJson = (contentType: string | undefined): boolean =>
 /** Counts what comes, since a chunked body does not say its length; the rest of one that is too long is dropped as it comes. */
 const read = (source: IncomingMessage, limit: number) =>
   Effect.async<Buffer, PayloadTooLarge | InvalidJson>((resume) => {
+    // by the machine's own clock, as everything about sockets is
+    const late = setTimeout(() => onAborted(), slowest)
     const chunks: Array<Buffer> = []
     let length = 0
     const onData = (chunk: Buffer) => {
@@ -56,6 +61,7 @@ const read = (source: IncomingMessage, limit: number) =>
     const onEnd = () => done(Effect.succeed(Buffer.concat(chunks)))
     const onAborted = () => done(new InvalidJson())
     const done = (result: Effect.Effect<Buffer, PayloadTooLarge | InvalidJson>) => {
+      clearTimeout(late)
       source.off("data", onData).off("end", onEnd).off("error", onAborted).off("aborted", onAborted)
       source.on("error", () => {}).resume()
       resume(result)
