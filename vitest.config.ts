@@ -2,6 +2,9 @@ import { defineConfig } from "vitest/config"
 
 const patient = { pool: "forks", testTimeout: 30_000, hookTimeout: 60_000 } as const
 
+// dozens of starts of the built program, and hours of virtual time in small steps
+const slow = ["tests/runtime/commandLine.test.ts", "tests/plugins/webhooks.test.ts"]
+
 export default defineConfig({
   test: {
     projects: [
@@ -11,13 +14,14 @@ export default defineConfig({
           ...patient,
           name: "service",
           include: ["tests/{actors,domain,egress,emulator,http,plugins,runtime,sql}/**/*.test.ts"],
+          exclude: slow,
           isolate: false
         }
       },
       // these change libraries for the whole process, or are about processes
       { test: { ...patient, name: "whole", include: ["tests/{faults,whatsapp}/**/*.test.ts", "tests/e2e/lifecycle.test.ts"] } },
       // minutes of real time: frozen and killed processes, proxies, retries
-      { test: { ...patient, name: "long", include: ["tests/{chaos,e2e}/**/*.test.ts"], exclude: ["tests/e2e/lifecycle.test.ts"] } }
+      { test: { ...patient, name: "long", include: ["tests/{chaos,e2e}/**/*.test.ts", ...slow], exclude: ["tests/e2e/lifecycle.test.ts"] } }
     ]
   }
 })

@@ -146,7 +146,7 @@ describe("a server that", () => {
       for (const fault of faults) server.faults.add(fault)
       const { lid } = yield* worksWith()
       expect(lid).toBe(ways["knows no LID"]?.dialect === dialect ? null : server.phone(phone).lid)
-    }).pipe(Effect.provide(world({ ...options, ...(dialect ? { dialect } : {}) }))))
+    }).pipe(Effect.scoped, Effect.provide(world({ ...options, ...(dialect ? { dialect } : {}) }))))
 
   it.scoped.each([1, 2, 3, 4])("leaves %i questions of the login open keeps nobody offline for long", (answers) =>
     Effect.gen(function*() {
@@ -163,7 +163,7 @@ describe("a server that", () => {
       expect(yield* secondsUntil(ended(sending))).toBeLessThan(20)
       yield* Fiber.join(sending)
       expect(keys?.preKeyIds.length).toBeGreaterThan(0)
-    }).pipe(Effect.provide(world(losing(answers)))))
+    }).pipe(Effect.scoped, Effect.provide(world(losing(answers)))))
 
   it.scoped("never says that all has been handed over is left alone", () =>
     Effect.gen(function*() {
@@ -177,7 +177,7 @@ describe("a server that", () => {
       expect(yield* secondsUntil(ended(drained))).toBeLessThan(15)
       yield* secondsOf(120)
       expect(server.connections).toHaveLength(1)
-    }).pipe(Effect.provide(world({ dialect: { rewrite: (stanza) => (ib(stanza, "offline") ? [] : [stanza]) } }))))
+    }).pipe(Effect.scoped, Effect.provide(world({ dialect: { rewrite: (stanza) => (ib(stanza, "offline") ? [] : [stanza]) } }))))
 
   it.scoped("answers no pings is asked something else", () =>
     Effect.gen(function*() {
@@ -191,7 +191,7 @@ describe("a server that", () => {
       yield* Fiber.join(probe)
       yield* secondsOf(60)
       expect(server.connections).toHaveLength(1)
-    }).pipe(Effect.provide(world())))
+    }).pipe(Effect.scoped, Effect.provide(world())))
 
   it.scoped("leaves the stream of a linking open is left", () =>
     Effect.gen(function*() {
@@ -206,7 +206,7 @@ describe("a server that", () => {
       expect(yield* secondsUntil(ended(closed))).toBeLessThan(20)
       expect((yield* Fiber.join(closed)).reason.action._tag).toBe("Restart")
       yield* openOnline()
-    }).pipe(Effect.provide(world({ dialect: { lingers: true } }))))
+    }).pipe(Effect.scoped, Effect.provide(world({ dialect: { lingers: true } }))))
 
   it.scopedLive("does not encrypt what it delivers is read as well", () =>
     Effect.gen(function*() {
@@ -215,7 +215,7 @@ describe("a server that", () => {
       const connection = yield* openOnline()
       const entries = yield* pendingUntil(connection, (found) => texts(found).length > 0)
       expect(texts(entries)).toEqual(["in the clear"])
-    }).pipe(Effect.provide(world({
+    }).pipe(Effect.scoped, Effect.provide(world({
       dialect: {
         rewrite: (stanza) => {
           if (!ib(stanza, "offline")) return [stanza]
@@ -243,13 +243,13 @@ describe("a server that", () => {
         for (const fault of faults) server.faults.add(fault)
         const connection = yield* whatsApp.open(openOptions({ pairing: true }))
         expect((yield* next(connection, "Closed")).reason.reason).toBe("connection_refused")
-      }).pipe(Effect.provide(world(options))))
+      }).pipe(Effect.scoped, Effect.provide(world(options))))
 
     it.scopedLive.each(chains)("and %s is taken where WA_NOISE_ROOT_KEY says so", ([, options, faults]) =>
       Effect.gen(function*() {
         const server = yield* Server
         for (const fault of faults) server.faults.add(fault)
         yield* worksWith()
-      }).pipe(Effect.provide(world(options, undefined, () => ({ WA_NOISE_ROOT_KEY: "any" })))))
+      }).pipe(Effect.scoped, Effect.provide(world(options, undefined, () => ({ WA_NOISE_ROOT_KEY: "any" })))))
   })
 })
