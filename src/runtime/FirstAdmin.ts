@@ -32,8 +32,12 @@ export const FirstAdmin = Layer.effectDiscard(
     const given = yield* password
     if (yield* users.hasAdmin) return
     const chosen = Option.getOrElse(given, () => Redacted.make(newPassword()))
-    yield* accounts.createUser({ email: address, username: usernameOf(address), password: chosen, role: "admin" })
-    if (Option.isSome(given)) return
+    const made = yield* accounts.createUser({ email: address, username: usernameOf(address), password: chosen, role: "admin" }).pipe(
+      Effect.as(true),
+      // another process that starts now may have been first
+      Effect.catchTag("UserExists", (error) => Effect.flatMap(users.hasAdmin, (there) => there ? Effect.succeed(false) : error))
+    )
+    if (!made || Option.isSome(given)) return
     yield* Console.log(`First administrator: ${address}\nPassword (shown only now): ${Redacted.value(chosen)}`)
   })
 )

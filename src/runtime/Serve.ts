@@ -13,7 +13,7 @@ const passes = (error: unknown) =>
 const patience = Schedule.spaced("1 second").pipe(
   Schedule.upTo("1 minute"),
   Schedule.whileInput(passes),
-  Schedule.tapInput((error: unknown) => Effect.logWarning("The start waits for the database", error))
+  Schedule.tapInput((error: unknown) => passes(error) ? Effect.logWarning("The start waits for the database", error) : Effect.void)
 )
 
 /** A stop that takes longer than this is ended by force: something hangs, and the next start takes up what it left. */
