@@ -16,11 +16,21 @@ export const makeWithTransaction = (sql: SqlClient.SqlClient, begin: string): Sq
       onSome: ([connection, depth]) => nested(connection, depth + 1, effect)
     }))
 
-/** SQLite's driver throws when a statement cannot be prepared, for instance since the file cannot be read. */
+/**
+ * SQLite's driver throws when a statement cannot be prepared. With a code of SQLite's it is the database's failure, for instance
+ * a file that cannot be read; without, such as after the end of the connection, nobody needs to wait for it to pass.
+ */
 const run = (connection: Connection, statement: string) =>
-  Effect.suspend(() => connection.executeUnprepared(statement, [], undefined)).pipe(
-    Effect.catchAllDefect((cause) => new SqlError({ cause, message: `Failed to execute ${statement}` }))
-  )
+  Effect.suspend(() => {
+    try {
+      return connection.executeUnprepared(statement, [], undefined)
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause) {
+        return Effect.fail(new SqlError({ cause, message: `Failed to execute ${statement}` }))
+      }
+      throw cause
+    }
+  })
 
 const within = <A, E, R>(effect: Effect.Effect<A, E, R>, connection: Connection, depth: number) =>
   Effect.mapInputContext(effect, (context: Context.Context<R>) =>

@@ -4,6 +4,15 @@ import type { World } from "./World.ts"
 /** How many rows wait for something at the same time; most of a row is waiting. */
 const atOnce = 12
 
+/** The slowest row takes about four minutes on a machine that does nothing else. */
+const deadlineMillis = 10 * 60_000
+
+const withDeadline = <A>(running: Promise<A>): Promise<A> => {
+  const deadline = Promise.withResolvers<never>()
+  const timer = setTimeout(() => deadline.reject(new Error("The row had not ended after 10 minutes.")), deadlineMillis)
+  return Promise.race([running, deadline.promise]).finally(() => clearTimeout(timer))
+}
+
 /** Starts all rows, and promises of each what it saw, or how it failed. Those that disturb others come last, one by one. */
 export const runRows = (
   world: World,
@@ -15,7 +24,7 @@ export const runRows = (
     await after
     let outcome: Seen | Error
     try {
-      outcome = await row.run(world)
+      outcome = await withDeadline(row.run(world))
     } catch (error) {
       outcome = error instanceof Error ? error : new Error(String(error))
     }
