@@ -21,7 +21,7 @@ export default defineConfig({
       // these change libraries for the whole process, or are about processes
       { test: { ...patient, name: "whole", include: ["tests/{faults,whatsapp}/**/*.test.ts", "tests/e2e/lifecycle.test.ts"] } },
       // minutes of real time: frozen and killed processes, proxies, retries
-      { test: { ...patient, name: "long", include: ["tests/{chaos,e2e}/**/*.test.ts", ...slow], exclude: ["tests/e2e/lifecycle.test.ts"] } }
+      { test: { ...patient, name: "long", include: ["tests/{chaos,e2e,storms}/**/*.test.ts", ...slow], exclude: ["tests/e2e/lifecycle.test.ts"] } }
     ]
   }
 })

@@ -1,4 +1,4 @@
-import { Cause, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue, Schema } from "effect"
+import { Cause, Clock, Context, DateTime, Duration, Effect, FiberSet, Layer, Match, Option, Queue, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { failpoint } from "../domain/Failpoint.ts"
 import { phoneJid } from "../domain/Jid.ts"
@@ -255,7 +255,15 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           yield* FiberSet.run(fibers, send(row))
         })
 
+        /** The clock of the last pass. At first it may have been put back while nobody looked. */
+        let latest = Infinity
+        const keepUpWithClock = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const settled = now >= latest ? Effect.void : outbox.catchUpWithClock(deviceId)
+          return Effect.tap(settled, () => void (latest = now))
+        })
+
         const pass = Effect.gen(function*() {
+          yield* keepUpWithClock
           movedChats.clear()
           yield* Effect.forEach(yield* outbox.due(deviceId, lanes * 2), launch, { discard: true })
           yield* Effect.race(Queue.take(wake), Effect.sleep(busyChats.size > 0 ? whileInFlight : yield* idleTime(deviceId)))

@@ -40,7 +40,7 @@ export const makeJobTally = Effect.gen(function*() {
         sql.update({ status: "completed", finishedAt: now, pausedAt: null, toldAt: now, updatedAt: now })
       } WHERE id = ${row.id}`
       yield* event("job.completed", { ...row, status: "completed" }, at)
-    } else if (when === "now" || now - row.toldAt >= tellEvery) {
+    } else if (when === "now" || Math.abs(now - row.toldAt) >= tellEvery) {
       yield* sql`UPDATE jobs SET told_at = ${now}, updated_at = ${now} WHERE id = ${row.id}`
       yield* event("job.progress", row, at)
     }

@@ -72,6 +72,8 @@ export class Outbox extends Context.Tag("whatsapp-service/Outbox")<Outbox, {
   /** All of them or none; a row that is further already stays as it is. */
   readonly sent: (deviceId: DeviceId, acks: ReadonlyArray<SentRow>) => Effect.Effect<void, StorageUnavailable>
   readonly failed: (deviceId: DeviceId, row: OutboxRow, failure: SendFailure) => Effect.Effect<void, StorageUnavailable>
+  /** Makes due what was accepted at a time that is yet to come, as when the clock was put back since. */
+  readonly catchUpWithClock: (deviceId: DeviceId) => Effect.Effect<void, StorageUnavailable>
   /** Puts the row back until `at`; it stays `pending`. */
   readonly postpone: (row: OutboxRow, at: DateTime.Utc) => Effect.Effect<void, StorageUnavailable>
 }>() {

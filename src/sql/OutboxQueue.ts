@@ -49,6 +49,9 @@ export const makeOutboxQueue = Effect.gen(function*() {
   const changes = yield* makeMessageChanges
   const ownChanges = yield* makeOwnChanges
 
+  /** A time further away than the delay was told by a clock that has been put back since. */
+  const delayIsOver = (now: number) => sql`(j.next_send_at <= ${now} OR j.next_send_at > ${now} + j.delay)`
+
   /**
    * Waiting rows that nothing in their chat comes before: neither an earlier one of the same or higher priority, even if that
    * one has been put off, nor a more urgent one that may go now. Those of a job only while it runs, and not before its delay
@@ -62,14 +65,14 @@ export const makeOutboxQueue = Effect.gen(function*() {
         OR (e.priority < m.priority AND e.send_at <= ${now})
       )
     ) AND (m.job_id IS NULL OR EXISTS (
-      SELECT 1 FROM jobs j WHERE j.job_id = m.job_id AND j.status = 'processing' AND j.next_send_at <= ${now}
+      SELECT 1 FROM jobs j WHERE j.job_id = m.job_id AND j.status = 'processing' AND ${delayIsOver(now)}
     ))`
 
   /** Of a job's messages one in each delay, whatever happens to it; none while the job does not run. */
   const itsTurn = (jobId: JobId, now: number) =>
     Effect.map(
-      dialect.affected(sql`UPDATE jobs SET next_send_at = ${now} + delay
-        WHERE job_id = ${jobId} AND status = 'processing' AND next_send_at <= ${now}`),
+      dialect.affected(sql`UPDATE jobs AS j SET next_send_at = ${now} + delay
+        WHERE job_id = ${jobId} AND status = 'processing' AND ${delayIsOver(now)}`),
       (rows) => rows > 0
     )
 
@@ -154,6 +157,12 @@ export const makeOutboxQueue = Effect.gen(function*() {
         atBoundary
       )
     ),
+
+    catchUpWithClock: Effect.fn("Outbox.catchUpWithClock")(function*(deviceId: DeviceId) {
+      const now = yield* Clock.currentTimeMillis
+      yield* sql`UPDATE messages SET send_at = ${now}, due_at = ${now}
+        WHERE queue = ${deviceId} AND send_at > ${now} AND created_at > ${now}`
+    }, retryConflicts, atBoundary),
 
     postpone: Effect.fn("Outbox.postpone")(function*(row: OutboxRow, at: DateTime.Utc) {
       const now = yield* Clock.currentTimeMillis

@@ -1,6 +1,6 @@
 import { SqlClient } from "@effect/sql"
 import { it } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Clock, Effect, TestClock } from "effect"
 import { expect } from "vitest"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
@@ -120,6 +120,22 @@ describeDatabases("Jobs", (database) => {
         expect((yield* jobs.get(first.job.jobId)).status).toBe("completed")
         yield* jobs.stage(deviceId)
         expect(yield* sendDue(deviceId, epoch)).toEqual(["halo n0", "halo n1"])
+      }))
+
+    it.effect("a clock that is put back does not hold it up", () =>
+      Effect.gen(function*() {
+        const { deviceId, epoch } = yield* device
+        const jobs = yield* Jobs
+        const start = yield* Clock.currentTimeMillis
+        yield* makeJob(deviceId, 3, { delay: 5000 })
+        yield* jobs.stage(deviceId)
+        yield* TestClock.setTime(start + 3_600_000)
+        expect(yield* sendDue(deviceId, epoch)).toEqual(["halo n0"])
+        yield* TestClock.setTime(start + 1000)
+        expect(yield* sendDue(deviceId, epoch)).toEqual(["halo n1"])
+        expect(yield* sendDue(deviceId, epoch)).toEqual([])
+        yield* TestClock.adjust("5 seconds")
+        expect(yield* sendDue(deviceId, epoch)).toEqual(["halo n2"])
       }))
 
     it.effect("a claim that ends with its process counts for the delay", () =>

@@ -1,6 +1,6 @@
 import { SqlClient } from "@effect/sql"
 import { it } from "@effect/vitest"
-import { Effect, Option, TestClock } from "effect"
+import { Clock, Effect, Option, TestClock } from "effect"
 import { expect } from "vitest"
 import { DeviceId } from "../../src/domain/DeviceId.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
@@ -90,6 +90,27 @@ describeDatabases("Outbox", (database) => {
         expect(yield* outbox.nextDueAt(deviceId)).toEqual(Option.some(time(60_000)))
         yield* TestClock.setTime(60_000)
         expect(yield* contents(deviceId)).toEqual(["one"])
+      }))
+
+    it.effect("what was accepted before the clock was put back becomes due in its order", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const outbox = yield* Outbox
+        const start = yield* Clock.currentTimeMillis
+        yield* outbox.accept({ deviceId, to: budi, text: "put off" })
+        const [putOff] = yield* outbox.due(deviceId, 10)
+        yield* outbox.postpone(putOff!, time(start + 60_000))
+        yield* TestClock.setTime(start + 3_600_000)
+        yield* outbox.accept({ deviceId, to: ani, text: "one" })
+        yield* TestClock.setTime(start + 3_600_001)
+        yield* outbox.accept({ deviceId, to: ani, text: "two" })
+        yield* TestClock.setTime(start + 1000)
+        expect(yield* contents(deviceId)).toEqual([])
+        yield* outbox.catchUpWithClock(deviceId)
+        const [one] = yield* outbox.due(deviceId, 10)
+        expect(yield* contents(deviceId)).toEqual(["one"])
+        yield* outbox.sent(deviceId, [{ row: one!, at: time(start + 1000) }])
+        expect(yield* contents(deviceId)).toEqual(["two"])
       }))
 
     it.effect("only the owner claims; the bytes stay for the next attempt", () =>
