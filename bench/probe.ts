@@ -9,6 +9,7 @@ export interface Figures {
   readonly rss: number
   readonly heap: number
   readonly external: number
+  readonly delayP50: number
   readonly delayP99: number
   readonly delayMax: number
 }
@@ -40,6 +41,7 @@ const figures = (): Figures => {
     rss,
     heap: heapUsed,
     external,
+    delayP50: beyondTick(delay.percentile(50)),
     delayP99: beyondTick(delay.percentile(99)),
     delayMax: beyondTick(delay.max)
   }
@@ -56,7 +58,7 @@ const listenersOf = (emitter: EventEmitter): number =>
 const openHandles = (): ReadonlyArray<unknown> => Reflect.get(process, "_getActiveHandles").call(process)
 
 const holdings = (): Holdings => {
-  const { cpu, delayMax, delayP99 } = figures()
+  const { cpu, delayMax, delayP50, delayP99 } = figures()
   collect()
   const emitters = queryObjects(EventEmitter, { format: "count" })
   const handles: Record<string, number> = {}
@@ -64,7 +66,7 @@ const holdings = (): Holdings => {
   const open = openHandles().filter((handle) => handle instanceof EventEmitter)
   const listeners = [process, ...open].reduce((sum, emitter) => sum + listenersOf(emitter), 0)
   const { external, heap, rss } = figures()
-  return { cpu, delayP99, delayMax, rss, heap, external, handles, listeners, emitters }
+  return { cpu, delayP50, delayP99, delayMax, rss, heap, external, handles, listeners, emitters }
 }
 
 let stopProfile: (() => Promise<unknown>) | undefined
