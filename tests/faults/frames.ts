@@ -151,6 +151,24 @@ export const frames: ReadonlyArray<Row> = [
       })
   },
   {
+    row: "42c",
+    fault: "the handling of a message that waited for the device never ends, and no other one comes",
+    expected: "the same",
+    run: ({ alone }) =>
+      alone(async (site) => {
+        const [device, friend] = [await site.device(), await site.friend()]
+        await device.until(await friend.write(device, "before"), ["delivered"])
+        await site.end("SIGTERM")
+        const ids = [await friend.write(device, "stalls"), await friend.write(device, "waits behind it")]
+        const since = device.now()
+        await site.start({ FAILPOINT: "message.decrypt:stall@1" })
+        const took = sinceNow()
+        await device.reached("connection_lost", since, 120_000)
+        await device.stored(ids)
+        return { seen: "a new socket; both messages there", recovery: took() }
+      })
+  },
+  {
     row: "43",
     fault: "the download of an app-state blob hangs, while Baileys holds the lock of sending",
     expected: "sends go on when the download is given up",
