@@ -28,6 +28,7 @@ interface Return {
   readonly delayP50: number
   readonly delayP99: number
   readonly delayMax: number
+  readonly ownDelayP99: number
 }
 
 /** One side: a program whose devices outlive its process. */
@@ -92,6 +93,7 @@ export const residing = async (options: Options, emulator: Emulator, tell: (line
         { what: "  of it stopping", unit: "s", ...spread((one) => one.stopping) },
         { what: "  event loop delay, p50", unit: "ms", ...spread((one) => one.delayP50) },
         { what: "  event loop delay, p99", unit: "ms", ...spread((one) => one.delayP99), bound: delayBound },
+        { what: "  of it by its own work, p99", unit: "ms", ...spread((one) => one.ownDelayP99) },
         { what: "  event loop delay, longest", unit: "ms", ...spread((one) => one.delayMax) }
       )
     }
@@ -151,8 +153,8 @@ const restart = async (resident: Resident, phones: ReadonlySet<string>, emulator
   await allOnline(phones, emulator)
   const back = performance.now()
   await starting
-  const { delayMax, delayP50, delayP99 } = await resident.child().figures()
-  return { stopping: (stopped - begun) / 1000, starting: (back - started) / 1000, delayP50, delayP99, delayMax }
+  const { delayMax, delayP50, delayP99, ownDelayP99 } = await resident.child().figures()
+  return { stopping: (stopped - begun) / 1000, starting: (back - started) / 1000, delayP50, delayP99, delayMax, ownDelayP99 }
 }
 
 /** Memory when everything that could be collected has been. */
