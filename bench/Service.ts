@@ -83,8 +83,12 @@ export class Service {
   async pair(phone: string): Promise<string> {
     const { deviceId } = await this.#data("POST", base, { deviceName: phone }) as Device
     await this.#json.ask("POST", `${base}/${deviceId}/connect`)
-    const { qr } = await this.#data("GET", `${base}/${deviceId}/qr`) as { readonly qr: string }
-    await this.#emulator.scan(phone, qr)
+    // a machine that is busy may have no code yet when it is asked for one
+    await until(`the QR code of ${phone}`, async () => {
+      const { qr } = await this.#data("GET", `${base}/${deviceId}/qr`) as { readonly qr: string }
+      await this.#emulator.scan(phone, qr)
+      return true
+    })
     const isConnected = async () => (await this.#data("GET", `${base}/${deviceId}/status`) as Device).status === "connected"
     await until(`${phone} to be connected`, isConnected, { every: 200 })
     return deviceId

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events"
 import { writeFileSync } from "node:fs"
-import { monitorEventLoopDelay } from "node:perf_hooks"
+import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks"
 import { queryObjects } from "node:v8"
 
 /** What a process has used; times in milliseconds, sizes in bytes. The event loop's delay is that since the last reading. */
@@ -9,8 +9,11 @@ export interface Figures {
   readonly rss: number
   readonly heap: number
   readonly external: number
+  readonly delayP50: number
   readonly delayP99: number
   readonly delayMax: number
+  /** the part of the delay in which the process was at work itself: the rest it waited for a disk, or for a core that others used */
+  readonly ownDelayP99: number
 }
 
 /** What a process holds once everything that could be collected has been; the delay is that since the last reading. */
@@ -29,7 +32,15 @@ const resolution = 10
 const delay = monitorEventLoopDelay({ resolution })
 delay.enable()
 
-// the histogram holds the time from one tick of its timer to the next: a loop without delay shows the resolution
+const ownDelay = createHistogram()
+let lastTick = process.threadCpuUsage()
+setInterval(() => {
+  const { system, user } = process.threadCpuUsage(lastTick)
+  lastTick = process.threadCpuUsage()
+  ownDelay.record(Math.max(1, Math.round((user + system) * 1000)))
+}, resolution).unref()
+
+// the histograms hold the time from one tick of a timer to the next: a loop without delay shows the resolution
 const beyondTick = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - resolution)
 
 const figures = (): Figures => {
@@ -40,10 +51,13 @@ const figures = (): Figures => {
     rss,
     heap: heapUsed,
     external,
+    delayP50: beyondTick(delay.percentile(50)),
     delayP99: beyondTick(delay.percentile(99)),
-    delayMax: beyondTick(delay.max)
+    delayMax: beyondTick(delay.max),
+    ownDelayP99: beyondTick(ownDelay.percentile(99))
   }
   delay.reset()
+  ownDelay.reset()
   return read
 }
 
@@ -56,7 +70,7 @@ const listenersOf = (emitter: EventEmitter): number =>
 const openHandles = (): ReadonlyArray<unknown> => Reflect.get(process, "_getActiveHandles").call(process)
 
 const holdings = (): Holdings => {
-  const { cpu, delayMax, delayP99 } = figures()
+  const { cpu, delayMax, delayP50, delayP99, ownDelayP99 } = figures()
   collect()
   const emitters = queryObjects(EventEmitter, { format: "count" })
   const handles: Record<string, number> = {}
@@ -64,7 +78,7 @@ const holdings = (): Holdings => {
   const open = openHandles().filter((handle) => handle instanceof EventEmitter)
   const listeners = [process, ...open].reduce((sum, emitter) => sum + listenersOf(emitter), 0)
   const { external, heap, rss } = figures()
-  return { cpu, delayP99, delayMax, rss, heap, external, handles, listeners, emitters }
+  return { cpu, delayP50, delayP99, delayMax, ownDelayP99, rss, heap, external, handles, listeners, emitters }
 }
 
 let stopProfile: (() => Promise<unknown>) | undefined

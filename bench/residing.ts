@@ -12,6 +12,8 @@ import { forEach, range, until } from "./waiting.ts"
 const MiB = 2 ** 20
 const memoryBound = { value: 3 }
 const restartBound = { ratio: 1.5 }
+/** of the event loop's delay while all devices come back, in milliseconds */
+const delayBound = { value: 200 }
 
 interface Settled {
   readonly rss: number
@@ -22,7 +24,11 @@ interface Return {
   /** seconds from the signal to the end of the process, and from then until all devices are connected */
   readonly stopping: number
   readonly starting: number
+  /** of the event loop since the process began, in milliseconds */
+  readonly delayP50: number
   readonly delayP99: number
+  readonly delayMax: number
+  readonly ownDelayP99: number
 }
 
 /** One side: a program whose devices outlive its process. */
@@ -85,7 +91,10 @@ export const residing = async (options: Options, emulator: Emulator, tell: (line
       rows.push(
         { what: `restart with ${options.devices[1]} devices`, unit: "s", ...spread((one) => one.stopping + one.starting), bound: restartBound },
         { what: "  of it stopping", unit: "s", ...spread((one) => one.stopping) },
-        { what: "  event loop delay, p99", unit: "ms", ...spread((one) => one.delayP99) }
+        { what: "  event loop delay, p50", unit: "ms", ...spread((one) => one.delayP50) },
+        { what: "  event loop delay, p99", unit: "ms", ...spread((one) => one.delayP99), bound: delayBound },
+        { what: "  of it by its own work, p99", unit: "ms", ...spread((one) => one.ownDelayP99) },
+        { what: "  event loop delay, longest", unit: "ms", ...spread((one) => one.delayMax) }
       )
     }
     return rows
@@ -144,8 +153,8 @@ const restart = async (resident: Resident, phones: ReadonlySet<string>, emulator
   await allOnline(phones, emulator)
   const back = performance.now()
   await starting
-  const { delayP99 } = await resident.child().figures()
-  return { stopping: (stopped - begun) / 1000, starting: (back - started) / 1000, delayP99 }
+  const { delayMax, delayP50, delayP99, ownDelayP99 } = await resident.child().figures()
+  return { stopping: (stopped - begun) / 1000, starting: (back - started) / 1000, delayP50, delayP99, delayMax, ownDelayP99 }
 }
 
 /** Memory when everything that could be collected has been. */

@@ -51,10 +51,12 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const now = () => clock.unsafeCurrentTimeMillis()
   const stanzas = new WeakMap<Uint8Array, BinaryNode>()
-  const arrivals = new Arrivals()
   const acknowledged = new BoundedCache<true>({ capacity: 1000, ttl: "10 minutes" })
   const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? null })
   const hearing = makeHearing(now)
+  // Baileys puts them in a queue of their own, and calls them handled when they are in it
+  const hearingOffline = makeHearing(now)
+  const arrivals = new Arrivals(hearingOffline.message)
   let lastHeard = now()
   // an agent that is only there for its authority speaks nothing but TLS
   const onlyTls = socketUrl?.startsWith("ws:") && egress.agent instanceof HttpsAgent
@@ -202,7 +204,13 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
     if (receivedPendingNotifications === true) groups.drained()
   })
 
-  const socket: BaileysSocket = { sock, guards, forgetGroup: groups.forget, lastHeard: () => lastHeard, deafFor: hearing.deafFor }
+  const socket: BaileysSocket = {
+    sock,
+    guards,
+    forgetGroup: groups.forget,
+    lastHeard: () => lastHeard,
+    deafFor: () => Math.max(hearing.deafFor(), hearingOffline.deafFor())
+  }
   return socket
 })
 

@@ -1,4 +1,4 @@
-import { type BinaryNode, DEFAULT_CONNECTION_CONFIG, type SignalDataSet, type SignalKeyStoreWithTransaction, type SocketConfig } from "@whiskeysockets/baileys"
+import { type BinaryNode, DEFAULT_CONNECTION_CONFIG, MISSING_KEYS_ERROR_TEXT, type SignalDataSet, type SignalKeyStoreWithTransaction, type SocketConfig } from "@whiskeysockets/baileys"
 import { AsyncResource } from "node:async_hooks"
 import { failpoint, stallpoint } from "../domain/Failpoint.ts"
 import { BoundedCache } from "./BoundedCache.ts"
@@ -23,6 +23,13 @@ export interface Journalling {
 const duplicate = /^(Key used already|Received message with old counter|No sender message key found)/
 
 /**
+ * What is larger holds the event loop for everybody: to decrypt, encrypt and store ten megabytes takes seconds. A message of
+ * an official client has 65 536 characters and a thumbnail at most, so that only a broken or hostile one sends this.
+ */
+const largest = 2 ** 20
+const tooLarge = "the message is larger than 1 MiB"
+
+/**
  * Baileys' Signal repository under which a ratchet cannot be corrupted: one lock for all operations of the account, each a
  * transaction of its own, begun outside every other one. The commit so precedes the wire, and what is decrypted is
  * journalled in the transaction of its ratchet step.
@@ -44,8 +51,16 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
     const stanza = journalling.stanzaOf(ciphertext)
     if (stanza === undefined) return locked(decrypt)
     await stallpoint("message.decrypt")
-    const digest = ciphertextDigest(stanza, ciphertext)
     const { attrs } = stanza
+    const putAside = (reason: string) =>
+      keys.set(stage(undecryptableDigest(stanza), { kind: "undecryptable", attrs, me: journalling.me(), reason }))
+    if (ciphertext.byteLength > largest) {
+      await putAside(tooLarge)
+      journalling.written(stanza)
+      // what fails with this Baileys refuses, and does not ask for again
+      throw new Error(MISSING_KEYS_ERROR_TEXT)
+    }
+    const digest = ciphertextDigest(stanza, ciphertext)
     try {
       return await locked(async () => {
         const known = await journalling.known(digest)
@@ -59,9 +74,7 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
       })
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      if (!duplicate.test(reason)) {
-        await keys.set(stage(undecryptableDigest(stanza), { kind: "undecryptable", attrs, me: journalling.me(), reason }))
-      }
+      if (!duplicate.test(reason)) await putAside(reason)
       throw error
     } finally {
       journalling.written(stanza)

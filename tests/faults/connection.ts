@@ -287,8 +287,16 @@ export const connection: ReadonlyArray<Row> = [
         }
         const round = async () => {
           const since = devices[0]!.now()
-          await Promise.all(devices.map((device) => device.breakNow("reset")))
-          await Promise.all(devices.map((device) => device.back(since, 120_000)))
+          await Promise.all(devices.map(async (device) => {
+            await device.breakNow("reset")
+            // the pauses between the tries grow when a connection does not last: nobody is to wait for them here
+            await until(`${device.deviceId} to be back`, async () => {
+              const told = device.states(since)
+              if (told.length > 1 && told.at(-1)?.status === "connected") return true
+              if (told.at(-1)?.reason === "connection_lost") await device.connect()
+              return undefined
+            }, 120_000, 250)
+          }))
         }
         for (let n = 0; n < 4; n++) await round()
         const before = await heap()

@@ -36,6 +36,48 @@ export const stopping: ReadonlyArray<Row> = [
       })
   },
   {
+    row: "54b",
+    fault: "SIGTERM at fifty moments, with requests, messages both ways and event streams open",
+    expected: "each time it stops in order, and never by force; nothing lost, nothing doubled",
+    run: ({ alone, full }) =>
+      alone(async (site) => {
+        const devices = await Promise.all([site.device(), site.device(), site.device()])
+        const friend = await site.friend()
+        for (const device of devices) await device.works(friend)
+        const stops: Array<number> = []
+        const written: Array<Promise<string>> = []
+        for (let round = 0; round < (full ? 50 : 5); round++) {
+          const streams = [1, 2, 3].map(() => site.service.events())
+          const waiting: Array<Promise<unknown>> = []
+          const traffic = setInterval(() => {
+            const device = devices[waiting.length % devices.length]!
+            const how = waiting.length % 2 === 0 ? "?wait=sent&timeout=20" : "?wait=accepted"
+            // what the stop cuts off has no answer: what is stored was taken on, and is counted below
+            waiting.push(device.send(friend, `${round}.${waiting.length}`, how).catch(() => undefined))
+            written.push(friend.write(device, `${round}: ${written.length}`))
+          }, 40)
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 2500))
+          const took = sinceNow()
+          const code = await site.end("SIGTERM")
+          stops.push(took())
+          clearInterval(traffic)
+          await Promise.all([...streams.map((stream) => stream.close()), ...waiting])
+          expect(code, `stop ${round}, after ${took().toFixed(0)} ms`).toBe(0)
+          await site.start()
+        }
+        for (const device of devices) {
+          await device.connected()
+          const taken = (await site.store.messages(device.deviceId)).filter(({ direction }) => direction === "outgoing")
+          for (const { messageId } of taken) {
+            if (!device.accepted.some((each) => each.messageId === messageId)) device.accepted.push({ messageId, to: friend.phone })
+          }
+        }
+        await Promise.all(written)
+        for (const device of devices) await device.stored(friend.written.filter(({ to }) => to === device.deviceId).map(({ id }) => id))
+        return { seen: `${stops.length} of ${stops.length} in order, the longest in ${(Math.max(...stops) / 1000).toFixed(1)} s` }
+      })
+  },
+  {
     row: "55",
     fault: "SIGTERM twice; SIGKILL (out of memory)",
     expected: "ends at once, and the next start takes up what was left",

@@ -110,6 +110,21 @@ describe("receiving", () => {
       expect(facts[2]).toMatchObject({ messageId: id, content: "second" })
     }).pipe(Effect.provide(world())))
 
+  it.scopedLive("a message far too large is refused, told, and not asked for again", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      const connection = yield* online()
+      const budi = server.phone(peer)
+      yield* Effect.promise(() => budi.send(phone, "before"))
+      const id = yield* Effect.promise(() => budi.send(phone, "x".repeat(1_100_000)))
+      const large = yield* Effect.promise(() => budi.send(phone, "y".repeat(900_000)))
+      const entries = yield* pendingUntil(connection, (found) => texts(found).length === 2)
+      const facts = entries.map(({ fact }) => fact).filter((fact) => fact._tag === "Message" || fact._tag === "Undecryptable")
+      expect(facts.map(({ messageId }) => messageId).slice(1)).toEqual([id, large])
+      expect(facts[1]).toMatchObject({ _tag: "Undecryptable", reason: "the message is larger than 1 MiB" })
+      expect(server.stats).toMatchObject({ nacks: 1, retriesAnswered: 0 })
+    }).pipe(Effect.provide(world())))
+
   it.scopedLive("receipts, before they are acknowledged", () =>
     Effect.gen(function*() {
       const server = yield* Server
