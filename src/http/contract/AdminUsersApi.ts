@@ -72,7 +72,10 @@ export const AdminUsersApi = HttpApiGroup.make("adminUsers")
         deviceIds: Schema.Array(DeviceId)
       })))
       .addError(userNotFound)
-      .annotateContext(OpenApi.annotations({ summary: "A user" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "A user",
+        description: "With the number of his devices and the ids of the first hundred."
+      }))
   )
   .add(
     HttpApiEndpoint.put("update", "/users/:userId")
@@ -119,4 +122,4 @@ export const AdminUsersApi = HttpApiGroup.make("adminUsers")
   )
   .middleware(Authorized)
   .prefix("/api/admin")
-  .annotateContext(OpenApi.annotations({ title: "Administration: users" }))
+  .annotateContext(OpenApi.annotations({ title: "Administration: users", description: "Users, for administrators." }))

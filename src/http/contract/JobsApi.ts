@@ -49,7 +49,7 @@ export const DeviceJobsApi = HttpApiGroup.make("deviceJobs")
   )
   .middleware(AuthorizedForDevice)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Bulk jobs: new ones" }))
+  .annotateContext(OpenApi.annotations({ title: "Bulk jobs: new ones", description: "Messages to many people, accepted at once and sent one after the other." }))
 
 const changed = (summary: string, description: string) => OpenApi.annotations({ summary, description })
 
@@ -113,7 +113,7 @@ export const JobsApi = HttpApiGroup.make("jobs")
   )
   .middleware(Authorized)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Bulk jobs" }))
+  .annotateContext(OpenApi.annotations({ title: "Bulk jobs", description: "How jobs stand and what became of each recipient; pausing, cancelling, trying again." }))
 
 export const AdminJobsApi = HttpApiGroup.make("adminJobs")
   .add(
@@ -134,4 +134,4 @@ export const AdminJobsApi = HttpApiGroup.make("adminJobs")
   )
   .middleware(Authorized)
   .prefix("/api/admin")
-  .annotateContext(OpenApi.annotations({ title: "Administration: jobs" }))
+  .annotateContext(OpenApi.annotations({ title: "Administration: jobs", description: "The jobs of all users, for administrators." }))
