@@ -8,7 +8,7 @@ import { FullName } from "./AuthApi.ts"
 import { Authorized } from "./Authorization.ts"
 import { closed } from "./Body.ts"
 import { lastAdministrator, ownAccount, userExists, userHasDevices, userNotFound } from "./Failures.ts"
-import { idOf, pages } from "./Paging.ts"
+import { Flag, idOf, pages } from "./Paging.ts"
 
 export const UserPath = Schema.Struct({ userId: idOf(UserId) })
 
@@ -27,8 +27,6 @@ const DevicesChoice = Schema.transform(
     encode: (fate) => fate._tag === "Delete" ? "delete" as const : ["transfer:", fate.to] as const
   }
 )
-
-const Flag = Schema.transformLiterals(["true", true], ["false", false])
 
 export const AdminUsersApi = HttpApiGroup.make("adminUsers")
   .add(

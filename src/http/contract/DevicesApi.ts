@@ -8,7 +8,7 @@ import * as Envelope from "../Envelope.ts"
 import { Authorized, AuthorizedForDevice } from "./Authorization.ts"
 import { closed, withAliases } from "./Body.ts"
 import { deviceBusy, deviceElsewhere, deviceExists, deviceNotFound, forbidden, userNotFound } from "./Failures.ts"
-import { limitOf, RowId } from "./Paging.ts"
+import { idOf, limitOf, RowId } from "./Paging.ts"
 
 const DeviceName = Schema.String.pipe(
   Schema.maxLength(255),
@@ -44,7 +44,7 @@ export const DevicesApi = HttpApiGroup.make("devices")
   .add(
     HttpApiEndpoint.get("list", "/devices")
       .setUrlParams(Schema.Struct({
-        userId: Schema.optional(Schema.NumberFromString.pipe(Schema.compose(UserId, { strict: false }))),
+        userId: Schema.optional(idOf(UserId)),
         status: Schema.optional(DeviceStatus),
         after: Schema.optional(RowId),
         limit: limitOf(1000, 1000)

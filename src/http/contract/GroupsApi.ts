@@ -11,7 +11,7 @@ import {
   AdminPath, CreateBody, CreatedGroup, DescriptionBody, GroupInfo, GroupPath, GroupView, InviteLink, JoinBody, Joined, JoinRequests, Left,
   NameBody, ParticipantPath, PeopleBody, Results, SettingsBody
 } from "./GroupBodies.ts"
-import { limitOf, pageOf, RowId } from "./Paging.ts"
+import { Flag, limitOf, pageOf, RowId } from "./Paging.ts"
 
 const perPerson = "WhatsApp answers for each person: `done`, `invite_required` (with an invitation), `not_found`, `recently_left`, " +
   "`already_member`, `not_allowed` or `refused`. Numbers may be written in any form."
@@ -23,7 +23,7 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .setPath(DevicePath)
       .setUrlParams(Schema.Struct({
         search: Schema.optional(Schema.String.pipe(Schema.maxLength(100))),
-        all: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }),
+        all: Schema.optionalWith(Flag, { default: () => false }),
         after: Schema.optional(RowId),
         limit: limitOf(500, 100)
       }))
@@ -61,7 +61,7 @@ export const GroupsApi = HttpApiGroup.make("groups")
   .add(
     HttpApiEndpoint.get("info", "/devices/:deviceId/groups/:groupId/info")
       .setPath(GroupPath)
-      .setUrlParams(Schema.Struct({ refresh: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }) }))
+      .setUrlParams(Schema.Struct({ refresh: Schema.optionalWith(Flag, { default: () => false }) }))
       .addSuccess(Envelope.success(GroupInfo))
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)

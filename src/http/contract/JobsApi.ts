@@ -9,7 +9,7 @@ import { Authorized, AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
 import { deviceNotFound, forbidden, idempotencyConflict, jobInvalid, jobNotChangeable, jobNotFound } from "./Failures.ts"
 import { DryRun, JobAccepted, jobRequestBody, JobSettings, JobView } from "./JobBodies.ts"
-import { idOf, limitOf, pageOf, RowId } from "./Paging.ts"
+import { Flag, idOf, limitOf, pageOf, RowId } from "./Paging.ts"
 import { SendHeaders } from "./SendAnswer.ts"
 
 const JobPath = Schema.Struct({ jobId: JobId })
@@ -21,8 +21,12 @@ const ListParams = Schema.Struct({
 })
 /** For a CSV file, which cannot say them itself. */
 const CsvParams = Schema.Struct({
-  dryRun: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }),
-  delay: Schema.optionalWith(Schema.NumberFromString.pipe(Schema.compose(JobSettings.fields.delay.from)), { default: () => 3 }),
+  dryRun: Schema.optionalWith(Flag, { default: () => false }),
+  delay: Schema.optionalWith(
+    Schema.NumberFromString.pipe(Schema.compose(JobSettings.fields.delay.from))
+      .annotations({ jsonSchema: { type: "number", minimum: 0, maximum: 3600, default: 3 } }),
+    { default: () => 3 }
+  ),
   message: JobSettings.fields.message,
   name: JobSettings.fields.name,
   duplicates: JobSettings.fields.duplicates
