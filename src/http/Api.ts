@@ -6,6 +6,7 @@ import { AuditApi } from "./contract/AuditApi.ts"
 import { AuthApi } from "./contract/AuthApi.ts"
 import { ContactsApi } from "./contract/ContactsApi.ts"
 import { DeviceApi, DevicesApi } from "./contract/DevicesApi.ts"
+import { published } from "./contract/Document.ts"
 import { EventLogApi } from "./contract/EventLogApi.ts"
 import { EventsApi } from "./contract/EventsApi.ts"
 import { everywhere } from "./contract/Failures.ts"
@@ -24,22 +25,6 @@ import { SchedulesApi } from "./contract/SchedulesApi.ts"
 import { PluginsApi } from "./contract/PluginsApi.ts"
 import { StatisticsApi } from "./contract/StatisticsApi.ts"
 import { WebhooksApi } from "./contract/WebhooksApi.ts"
-
-/** Only an operation with a body can be told that its body is too large or of the wrong type. */
-const withoutIdleAnswers = (spec: Record<string, unknown>): Record<string, unknown> => {
-  for (const path of Object.values(spec["paths"] as Record<string, Record<string, Operation>>)) {
-    for (const operation of Object.values(path)) {
-      if (operation.requestBody !== undefined) continue
-      delete operation.responses["413"]
-      delete operation.responses["415"]
-    }
-  }
-  return spec
-}
-interface Operation {
-  readonly requestBody?: unknown
-  readonly responses: Record<string, unknown>
-}
 
 // `HttpApi.make` declares its own shape for what does not decode; here it is the envelope, as for every other error
 const base = Object.assign(HttpApi.make("whatsapp-service").addError(everywhere), { errorSchema: everywhere })
@@ -78,5 +63,7 @@ export const Api = base
     version: "1.0.0",
     description: "Keeps many WhatsApp accounts online. Answers are `{ success: true, data }` or " +
       "`{ success: false, message, error: { code, details? } }`.",
-    transform: withoutIdleAnswers
+    license: { name: "MIT", url: "https://opensource.org/license/mit" },
+    servers: [{ url: "/", description: "The service that this document comes from" }],
+    transform: published
   }))

@@ -106,6 +106,7 @@ layer(httpLayer({ MEDIA_MAX_SIZE: "200KB" }))("files over HTTP", (it) => {
       expect([sent.status, sent.json.error]).toEqual([200, undefined])
       const [asked] = (yield* Ref.get(requests)).slice(-1)
       expect(asked).toMatchObject({ content: { _tag: "Media", kind: "document", mimetype: "application/pdf", fileName: "passwd.exe", caption: null } })
+      expect((yield* upload("send-media", [["phone", phone], ["media", sampleFiles.jpeg()]])).status).toBe(200)
       const stored = yield* upload("media", [["file", sampleFiles.png(), "a.png"]])
       expect([stored.status, stored.json.data]).toMatchObject([201, { mimetype: "image/png", size: 5000, fileName: "a.png", mediaId: expect.stringMatching(/^[0-9a-f]{32}$/) }])
     }))

@@ -106,14 +106,17 @@ export const makeService = async (
   const ended = (within?: number) => until("the service to end", () => isOver() ? true : undefined, within)
   const isOver = () => built === undefined || built.child.exitCode !== null || built.child.signalCode !== null
 
-  /** Collects events from `lastEventId` on, through as many connections as it takes. */
-  const events = (lastEventId?: number) => {
+  /** Collects events from `lastEventId` on; `tokenInQuery` is how browsers show who they are. */
+  const events = (lastEventId?: number, options: { readonly tokenInQuery?: boolean } = {}) => {
     const received: Array<SseEvent> = []
     const controller = new AbortController()
     const finished = (async () => {
-      const query = lastEventId === undefined ? "" : `?lastEventId=${lastEventId}`
-      const response = await fetch(`${url}/api/events${query}`, {
-        headers: { authorization: `Bearer ${token}` },
+      const query = new URLSearchParams({
+        ...(lastEventId !== undefined && { lastEventId: String(lastEventId) }),
+        ...(options.tokenInQuery === true && { token })
+      })
+      const response = await fetch(`${url}/api/events?${query}`, {
+        headers: options.tokenInQuery === true ? {} : { authorization: `Bearer ${token}` },
         signal: controller.signal
       })
       let buffer = ""

@@ -8,7 +8,7 @@ import { FullName } from "./AuthApi.ts"
 import { Authorized } from "./Authorization.ts"
 import { closed } from "./Body.ts"
 import { lastAdministrator, ownAccount, userExists, userHasDevices, userNotFound } from "./Failures.ts"
-import { idOf, pages } from "./Paging.ts"
+import { Flag, idOf, pages } from "./Paging.ts"
 
 export const UserPath = Schema.Struct({ userId: idOf(UserId) })
 
@@ -27,8 +27,6 @@ const DevicesChoice = Schema.transform(
     encode: (fate) => fate._tag === "Delete" ? "delete" as const : ["transfer:", fate.to] as const
   }
 )
-
-const Flag = Schema.transformLiterals(["true", true], ["false", false])
 
 export const AdminUsersApi = HttpApiGroup.make("adminUsers")
   .add(
@@ -72,7 +70,10 @@ export const AdminUsersApi = HttpApiGroup.make("adminUsers")
         deviceIds: Schema.Array(DeviceId)
       })))
       .addError(userNotFound)
-      .annotateContext(OpenApi.annotations({ summary: "A user" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "A user",
+        description: "With the number of his devices and the ids of the first hundred."
+      }))
   )
   .add(
     HttpApiEndpoint.put("update", "/users/:userId")
@@ -119,4 +120,4 @@ export const AdminUsersApi = HttpApiGroup.make("adminUsers")
   )
   .middleware(Authorized)
   .prefix("/api/admin")
-  .annotateContext(OpenApi.annotations({ title: "Administration: users" }))
+  .annotateContext(OpenApi.annotations({ title: "Administration: users", description: "Users, for administrators." }))

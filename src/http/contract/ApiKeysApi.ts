@@ -59,7 +59,10 @@ export const ApiKeysApi = HttpApiGroup.make("apiKeys")
       .setPath(UserPath)
       .addSuccess(Keys)
       .addError(userNotFound)
-      .annotateContext(OpenApi.annotations({ summary: "List a user's API keys" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "List a user's API keys",
+        description: "Newest first, 100 at most; also those that were revoked in the last 30 days."
+      }))
   )
   .add(
     HttpApiEndpoint.post("createFor", "/api/admin/users/:userId/api-keys")
@@ -78,7 +81,10 @@ export const ApiKeysApi = HttpApiGroup.make("apiKeys")
       .setPath(KeyOfUserPath)
       .addSuccess(Revoked)
       .addError(apiKeyNotFound)
-      .annotateContext(OpenApi.annotations({ summary: "Revoke a user's API key" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Revoke a user's API key",
+        description: "It ends at once; on other nodes within five seconds."
+      }))
   )
   .middleware(Authorized)
-  .annotateContext(OpenApi.annotations({ title: "API keys" }))
+  .annotateContext(OpenApi.annotations({ title: "API keys", description: "Keys for programs, one's own and, for administrators, those of others." }))

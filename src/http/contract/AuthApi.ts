@@ -29,7 +29,10 @@ export const AuthApi = HttpApiGroup.make("auth")
       .addSuccess(Envelope.success(Schema.Struct({ user: User }), { status: 201 }))
       .addError(userExists)
       .addError(registrationClosed)
-      .annotateContext(OpenApi.annotations({ summary: "Register a user" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Register a user",
+        description: "Where registration is open. He gets tokens by logging in."
+      }))
   )
   .add(
     HttpApiEndpoint.post("login", "/login")
@@ -61,7 +64,7 @@ export const AuthApi = HttpApiGroup.make("auth")
       .addSuccess(Envelope.success(Schema.Struct({ user: User })))
       .addError(userNotFound)
       .middleware(Authorized)
-      .annotateContext(OpenApi.annotations({ summary: "The user who asks" }))
+      .annotateContext(OpenApi.annotations({ summary: "The user who asks", description: "As he is now, also if his token is older." }))
   )
   .add(
     HttpApiEndpoint.put("updateProfile", "/profile")
@@ -87,4 +90,4 @@ export const AuthApi = HttpApiGroup.make("auth")
       }))
   )
   .prefix("/api/auth")
-  .annotateContext(OpenApi.annotations({ title: "Authentication" }))
+  .annotateContext(OpenApi.annotations({ title: "Authentication", description: "Accounts, logins and tokens." }))

@@ -12,8 +12,7 @@ export const withAliases = <A, I>(body: Schema.Schema<A, I>, aliases: Readonly<R
   Schema.transform(
     Schema.Unknown.annotations({
       jsonSchema: {
-        ...JSONSchema.make(body, { target: "openApi3.1" }),
-        $schema: undefined,
+        ...documented(body),
         ...(example !== undefined && { examples: [example] })
       }
     }),
@@ -24,6 +23,19 @@ export const withAliases = <A, I>(body: Schema.Schema<A, I>, aliases: Readonly<R
       encode: (value) => value
     }
   )
+
+/** Without references: there is nothing that they could be resolved in where the platform puts it. */
+const documented = <A, I>(body: Schema.Schema<A, I>): object => {
+  const { $defs = {}, $schema: _, ...shape } = JSONSchema.make(body, { target: "openApi3.1" })
+  const inlined = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(inlined)
+    if (!isRecord(node)) return node
+    const { $ref, ...rest } = node
+    const target = typeof $ref === "string" ? inlined($defs[$ref.replace("#/$defs/", "")]) : {}
+    return { ...(target as object), ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, inlined(value)])) }
+  }
+  return inlined(shape) as object
+}
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)

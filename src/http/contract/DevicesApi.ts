@@ -8,7 +8,7 @@ import * as Envelope from "../Envelope.ts"
 import { Authorized, AuthorizedForDevice } from "./Authorization.ts"
 import { closed, withAliases } from "./Body.ts"
 import { deviceBusy, deviceElsewhere, deviceExists, deviceNotFound, forbidden, userNotFound } from "./Failures.ts"
-import { limitOf, RowId } from "./Paging.ts"
+import { idOf, limitOf, RowId } from "./Paging.ts"
 
 const DeviceName = Schema.String.pipe(
   Schema.maxLength(255),
@@ -44,7 +44,7 @@ export const DevicesApi = HttpApiGroup.make("devices")
   .add(
     HttpApiEndpoint.get("list", "/devices")
       .setUrlParams(Schema.Struct({
-        userId: Schema.optional(Schema.NumberFromString.pipe(Schema.compose(UserId, { strict: false }))),
+        userId: Schema.optional(idOf(UserId)),
         status: Schema.optional(DeviceStatus),
         after: Schema.optional(RowId),
         limit: limitOf(1000, 1000)
@@ -60,23 +60,26 @@ export const DevicesApi = HttpApiGroup.make("devices")
   .add(
     HttpApiEndpoint.get("connected", "/devices/connected")
       .addSuccess(Envelope.success(Schema.Array(DeviceView)))
-      .annotateContext(OpenApi.annotations({ summary: "List connected devices" }))
+      .annotateContext(OpenApi.annotations({ summary: "List connected devices", description: "One's own; an administrator sees all." }))
   )
   .add(
     HttpApiEndpoint.get("connectedDetail", "/devices/connected/detail")
       .addSuccess(Envelope.success(Schema.Array(DeviceView)))
-      .annotateContext(OpenApi.annotations({ summary: "List connected devices (another name)" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "List connected devices (another name)",
+        description: "The same as `/devices/connected`."
+      }))
   )
   .middleware(Authorized)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Devices" }))
+  .annotateContext(OpenApi.annotations({ title: "Devices", description: "WhatsApp accounts that the service keeps online, and their connections." }))
 
 /** One device and its connection. */
 export const DeviceApi = HttpApiGroup.make("device")
   .add(
     HttpApiEndpoint.get("get", "/devices/:deviceId")
       .addSuccess(Envelope.success(DeviceView))
-      .annotateContext(OpenApi.annotations({ summary: "A device" }))
+      .annotateContext(OpenApi.annotations({ summary: "A device", description: "With its state, and the account that it is paired with." }))
       .setPath(DevicePath)
   )
   .add(
@@ -131,7 +134,10 @@ export const DeviceApi = HttpApiGroup.make("device")
       .addSuccess(Envelope.success(DeviceStateView))
       .addError(deviceBusy)
       .addError(deviceElsewhere)
-      .annotateContext(OpenApi.annotations({ summary: "End a pairing and forget its credentials (another name)" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "End a pairing and forget its credentials (another name)",
+        description: "The same as `cancel-and-wipe`."
+      }))
       .setPath(DevicePath)
   )
   .addError(deviceNotFound)

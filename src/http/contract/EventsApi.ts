@@ -71,4 +71,4 @@ export const EventsApi = HttpApiGroup.make("events")
           "caller may see, or only `deviceIds`, and ends when his token does. A body is not needed."
       }))
   )
-  .annotateContext(OpenApi.annotations({ title: "Events" }))
+  .annotateContext(OpenApi.annotations({ title: "Events", description: "Events for those who listen." }))

@@ -11,7 +11,7 @@ import {
   AdminPath, CreateBody, CreatedGroup, DescriptionBody, GroupInfo, GroupPath, GroupView, InviteLink, JoinBody, Joined, JoinRequests, Left,
   NameBody, ParticipantPath, PeopleBody, Results, SettingsBody
 } from "./GroupBodies.ts"
-import { limitOf, pageOf, RowId } from "./Paging.ts"
+import { Flag, limitOf, pageOf, RowId } from "./Paging.ts"
 
 const perPerson = "WhatsApp answers for each person: `done`, `invite_required` (with an invitation), `not_found`, `recently_left`, " +
   "`already_member`, `not_allowed` or `refused`. Numbers may be written in any form."
@@ -23,7 +23,7 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .setPath(DevicePath)
       .setUrlParams(Schema.Struct({
         search: Schema.optional(Schema.String.pipe(Schema.maxLength(100))),
-        all: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }),
+        all: Schema.optionalWith(Flag, { default: () => false }),
         after: Schema.optional(RowId),
         limit: limitOf(500, 100)
       }))
@@ -61,7 +61,7 @@ export const GroupsApi = HttpApiGroup.make("groups")
   .add(
     HttpApiEndpoint.get("info", "/devices/:deviceId/groups/:groupId/info")
       .setPath(GroupPath)
-      .setUrlParams(Schema.Struct({ refresh: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }) }))
+      .setUrlParams(Schema.Struct({ refresh: Schema.optionalWith(Flag, { default: () => false }) }))
       .addSuccess(Envelope.success(GroupInfo))
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
@@ -92,7 +92,10 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
       .addError(notGroupMember).addError(notGroupAdmin).addError(participantRefused)
-      .annotateContext(OpenApi.annotations({ summary: "Remove somebody from a group" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Remove somebody from a group",
+        description: "WhatsApp takes it from administrators of the group alone."
+      }))
   )
   .add(
     HttpApiEndpoint.post("promote", "/devices/:deviceId/groups/:groupId/admins")
@@ -114,7 +117,7 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
       .addError(notGroupMember).addError(notGroupAdmin).addError(participantRefused)
-      .annotateContext(OpenApi.annotations({ summary: "Take an administrator's rights" }))
+      .annotateContext(OpenApi.annotations({ summary: "Take an administrator's rights", description: "He stays in the group." }))
   )
   .add(
     HttpApiEndpoint.put("rename", "/devices/:deviceId/groups/:groupId/subject")
@@ -124,7 +127,10 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
       .addError(notGroupMember).addError(notGroupAdmin)
-      .annotateContext(OpenApi.annotations({ summary: "Rename a group" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Rename a group",
+        description: "Where the group is `locked`, only its administrators can."
+      }))
   )
   .add(
     HttpApiEndpoint.put("describe", "/devices/:deviceId/groups/:groupId/description")
@@ -160,7 +166,10 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
       .addError(notGroupMember).addError(notGroupAdmin)
-      .annotateContext(OpenApi.annotations({ summary: "Remove a group's picture" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Remove a group's picture",
+        description: "Where the group is `locked`, only its administrators can."
+      }))
   )
   .add(
     HttpApiEndpoint.post("leave", "/devices/:deviceId/groups/:groupId/leave")
@@ -169,7 +178,10 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
       .addError(notGroupMember).addError(notGroupAdmin)
-      .annotateContext(OpenApi.annotations({ summary: "Leave a group" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Leave a group",
+        description: "Its history stays; coming back takes an invitation."
+      }))
   )
   .add(
     HttpApiEndpoint.get("invite", "/devices/:deviceId/groups/:groupId/invite")
@@ -178,7 +190,10 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
       .addError(notGroupMember).addError(notGroupAdmin)
-      .annotateContext(OpenApi.annotations({ summary: "A group's invite link" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "A group's invite link",
+        description: "WhatsApp tells it to administrators of the group alone."
+      }))
   )
   .add(
     HttpApiEndpoint.del("revokeInvite", "/devices/:deviceId/groups/:groupId/invite")
@@ -199,7 +214,10 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
       .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
       .addError(notGroupMember).addError(notGroupAdmin)
-      .annotateContext(OpenApi.annotations({ summary: "Who asks to be let in" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Who asks to be let in",
+        description: "Where the group has `joinApproval`; told to its administrators."
+      }))
   )
   .add(
     HttpApiEndpoint.post("approve", "/devices/:deviceId/groups/:groupId/join-requests/approve")
@@ -229,4 +247,4 @@ export const GroupsApi = HttpApiGroup.make("groups")
   )
   .middleware(AuthorizedForDevice)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Groups" }))
+  .annotateContext(OpenApi.annotations({ title: "Groups", description: "Groups and their members." }))

@@ -9,7 +9,7 @@ import { Authorized, AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
 import { deviceNotFound, forbidden, idempotencyConflict, jobInvalid, jobNotChangeable, jobNotFound } from "./Failures.ts"
 import { DryRun, JobAccepted, jobRequestBody, JobSettings, JobView } from "./JobBodies.ts"
-import { idOf, limitOf, pageOf, RowId } from "./Paging.ts"
+import { Flag, idOf, limitOf, pageOf, RowId } from "./Paging.ts"
 import { SendHeaders } from "./SendAnswer.ts"
 
 const JobPath = Schema.Struct({ jobId: JobId })
@@ -21,8 +21,12 @@ const ListParams = Schema.Struct({
 })
 /** For a CSV file, which cannot say them itself. */
 const CsvParams = Schema.Struct({
-  dryRun: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }),
-  delay: Schema.optionalWith(Schema.NumberFromString.pipe(Schema.compose(JobSettings.fields.delay.from)), { default: () => 3 }),
+  dryRun: Schema.optionalWith(Flag, { default: () => false }),
+  delay: Schema.optionalWith(
+    Schema.NumberFromString.pipe(Schema.compose(JobSettings.fields.delay.from))
+      .annotations({ jsonSchema: { type: "number", minimum: 0, maximum: 3600, default: 3 } }),
+    { default: () => 3 }
+  ),
   message: JobSettings.fields.message,
   name: JobSettings.fields.name,
   duplicates: JobSettings.fields.duplicates
@@ -49,7 +53,7 @@ export const DeviceJobsApi = HttpApiGroup.make("deviceJobs")
   )
   .middleware(AuthorizedForDevice)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Bulk jobs: new ones" }))
+  .annotateContext(OpenApi.annotations({ title: "Bulk jobs: new ones", description: "Messages to many people, accepted at once and sent one after the other." }))
 
 const changed = (summary: string, description: string) => OpenApi.annotations({ summary, description })
 
@@ -113,7 +117,7 @@ export const JobsApi = HttpApiGroup.make("jobs")
   )
   .middleware(Authorized)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Bulk jobs" }))
+  .annotateContext(OpenApi.annotations({ title: "Bulk jobs", description: "How jobs stand and what became of each recipient; pausing, cancelling, trying again." }))
 
 export const AdminJobsApi = HttpApiGroup.make("adminJobs")
   .add(
@@ -134,4 +138,4 @@ export const AdminJobsApi = HttpApiGroup.make("adminJobs")
   )
   .middleware(Authorized)
   .prefix("/api/admin")
-  .annotateContext(OpenApi.annotations({ title: "Administration: jobs" }))
+  .annotateContext(OpenApi.annotations({ title: "Administration: jobs", description: "The jobs of all users, for administrators." }))

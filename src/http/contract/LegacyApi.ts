@@ -26,7 +26,10 @@ export const LegacyApi = HttpApiGroup.make("legacy")
       .addError(deviceBusy)
       .addError(deviceElsewhere)
       .addError(deviceNotFound)
-      .annotateContext(OpenApi.annotations({ summary: "Connect one's first device" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Connect one's first device",
+        description: "Answers as soon as there is a QR code to scan, or the device is connected, or it is known why not."
+      }))
   )
   .add(
     HttpApiEndpoint.post("regenerateQr", "/regenerate-qr")
@@ -35,7 +38,10 @@ export const LegacyApi = HttpApiGroup.make("legacy")
       .addError(deviceElsewhere)
       .addError(deviceNotFound)
       .addError(deviceAlreadyPaired)
-      .annotateContext(OpenApi.annotations({ summary: "Begin the pairing of one's first device anew" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Begin the pairing of one's first device anew",
+        description: "A new QR code, as long as the device is not paired."
+      }))
   )
   .add(
     HttpApiEndpoint.post("disconnect", "/disconnect")
@@ -57,7 +63,10 @@ export const LegacyApi = HttpApiGroup.make("legacy")
       .addError(deviceNotFound)
       .addError(messageNotFound)
       .addError(messageNotChangeable)
-      .annotateContext(OpenApi.annotations({ summary: "Send a text message from one's first device" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "Send a text message from one's first device",
+        description: "Takes and answers what `send-message` of a device does."
+      }))
   )
   .add(
     HttpApiEndpoint.get("messages", "/messages")
@@ -80,8 +89,11 @@ export const LegacyApi = HttpApiGroup.make("legacy")
         limit: limitOf(1000, 100)
       }))
       .addSuccess(listOf(Contact))
-      .annotateContext(OpenApi.annotations({ summary: "The people that one's first device knows" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "The people that one's first device knows",
+        description: "By name; `nextCursor` is the `after` of the next page."
+      }))
   )
   .middleware(AuthorizedForFirstDevice)
   .prefix("/api/whatsapp")
-  .annotateContext(OpenApi.annotations({ title: "One WhatsApp (older clients)" }))
+  .annotateContext(OpenApi.annotations({ title: "One WhatsApp (older clients)", description: "The paths of the time when a user had one WhatsApp. They work on the first device of whoever asks, which is made if he has none." }))

@@ -19,7 +19,8 @@ const sending = "As a form (`multipart/form-data`) with the file itself in `file
   "`mediaId` of an upload, or `sourceMessageId`, a message of this device whose file is stored. What the file is is told by its " +
   "bytes; `type` says as what it is to be sent, and is left out where that is clear. `voice` is a voice note (Ogg with Opus). An " +
   "address is fetched at once, from the public internet only. Waits and is answered like a text; `wait`, `timeout` and " +
-  "`Idempotency-Key` mean the same. `to`, `message`, `mediaUrl` and `mediaType` are taken for `phone`, `caption`, `url` and `type`."
+  "`Idempotency-Key` mean the same. `to`, `message`, `mediaUrl` and `mediaType` are taken for `phone`, `caption`, `url` and `type`, and " +
+  "`media` for the `file` of a form."
 
 export const MediaApi = HttpApiGroup.make("media")
   .add(
@@ -75,4 +76,4 @@ export const MediaApi = HttpApiGroup.make("media")
   )
   .middleware(AuthorizedForDevice)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Media" }))
+  .annotateContext(OpenApi.annotations({ title: "Media", description: "Files: sent, uploaded and fetched." }))

@@ -40,14 +40,17 @@ export const PairingApi = HttpApiGroup.make("pairing")
       .setPath(DevicePath)
       .addSuccess(Envelope.success(QrImage))
       .addError(notPairing)
-      .annotateContext(OpenApi.annotations({ summary: "The QR code as an image" }))
+      .annotateContext(OpenApi.annotations({
+        summary: "The QR code as an image",
+        description: "`qrImage` is a PNG data URL. There is a code only while the device waits to be paired."
+      }))
   )
   .add(
     HttpApiEndpoint.get("qrBase64", "/devices/:deviceId/qr-base64")
       .setPath(DevicePath)
       .addSuccess(Envelope.success(QrImage))
       .addError(notPairing)
-      .annotateContext(OpenApi.annotations({ summary: "The QR code as an image (another name)" }))
+      .annotateContext(OpenApi.annotations({ summary: "The QR code as an image (another name)", description: "The same as `qr-image`." }))
   )
   .add(
     HttpApiEndpoint.post("pairingCode", "/devices/:deviceId/pairing-code")
@@ -73,4 +76,4 @@ export const PairingApi = HttpApiGroup.make("pairing")
   )
   .middleware(AuthorizedForDevice)
   .prefix("/api/whatsapp-multi-device")
-  .annotateContext(OpenApi.annotations({ title: "Pairing" }))
+  .annotateContext(OpenApi.annotations({ title: "Pairing", description: "Linking a device to a phone, by QR code or by a code to type." }))

@@ -39,5 +39,8 @@ export const PendingAnswer = Schema.Struct({
 export const SendHeaders = Schema.Struct({ "idempotency-key": Schema.optional(IdempotencyKey) })
 export const WaitParams = Schema.Struct({
   wait: Schema.optionalWith(Schema.Literal("accepted", "sent", "delivered"), { default: () => "sent" as const }),
-  timeout: Schema.optionalWith(Schema.NumberFromString.pipe(Schema.between(0, 60)), { default: () => 20 })
+  timeout: Schema.optionalWith(
+    Schema.NumberFromString.pipe(Schema.between(0, 60)).annotations({ jsonSchema: { type: "number", minimum: 0, maximum: 60, default: 20 } }),
+    { default: () => 20 }
+  )
 })

@@ -96,7 +96,7 @@ const DeliveryPath = Schema.Struct({ webhookId: idOf(WebhookId), deliveryId: idO
 const Shown = Envelope.success(Schema.Struct({ webhook: Webhook }))
 const ShownOnce = Schema.Struct({ webhook: Webhook, secret: Schema.String })
 const Accepted = Envelope.success(Schema.Struct({ delivery: WebhookDelivery }), { status: 202 })
-const about = (summary: string, description?: string) => OpenApi.annotations({ summary, ...(description !== undefined && { description }) })
+const about = (summary: string, description: string) => OpenApi.annotations({ summary, description })
 
 export const WebhooksApi = HttpApiGroup.make("webhooks")
   .add(
@@ -131,7 +131,7 @@ export const WebhooksApi = HttpApiGroup.make("webhooks")
       .addSuccess(Shown)
       .addError(webhookNotFound)
       .addError(forbidden)
-      .annotateContext(about("Show a webhook"))
+      .annotateContext(about("Show a webhook", "Without its secret, and without the values of its headers."))
   )
   .add(
     HttpApiEndpoint.patch("update", "/api/webhooks/:webhookId")
@@ -217,4 +217,4 @@ export const WebhooksApi = HttpApiGroup.make("webhooks")
       .annotateContext(about("Send one delivery again", "With the same `webhook-id` and a new time."))
   )
   .middleware(Authorized)
-  .annotateContext(OpenApi.annotations({ title: "Webhooks" }))
+  .annotateContext(OpenApi.annotations({ title: "Webhooks", description: "Events for programs that are called." }))

@@ -3,6 +3,8 @@ import type { IncomingMessage } from "node:http"
 import * as Multipart from "multipasta"
 import { type InvalidMultipart as Invalid, InvalidMultipart } from "../../domain/Media.ts"
 
+/** `media` is what older clients call it. */
+const fileFields = new Set(["file", "media"])
 const mostParts = 20
 const largestField = 64 * 1024
 /** in milliseconds: a client that sends nothing for so long has gone */
@@ -65,7 +67,7 @@ const makeReader = (source: IncomingMessage) => {
     },
     onFile: (info) => {
       const field = nameOf(info)
-      if (file !== undefined || field !== "file") {
+      if (file !== undefined || !fileFields.has(field)) {
         refuse(field, file === undefined ? "the file is expected in the field 'file'" : "one file is expected")
         return () => {}
       }
