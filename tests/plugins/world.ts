@@ -58,7 +58,7 @@ export const endpoint = (userId: UserId, url: string, more: Partial<NewWebhook> 
   Effect.gen(function*() {
     const webhooks = yield* Webhooks
     const secret = newSecret()
-    const webhook = yield* webhooks.create({ userId, url, deviceId: null, description: null, events: ["*"], headers: {}, secret, ...more })
+    const webhook = yield* webhooks.create({ userId, url, deviceId: null, description: null, events: ["*"], headers: {}, format: "standard", verifyToken: null, secret, ...more })
     return { webhook, secret }
   })
 
