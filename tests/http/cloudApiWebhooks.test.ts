@@ -53,7 +53,7 @@ const reacted = (deviceId: DeviceId, emoji: string | null, fromMe = false): NewE
   type: "message.reaction",
   deviceId,
   data: {
-    messageId: MessageId.make("3EB0IN"), changeId: MessageId.make("3EB0RE"), chat: ani, from: "6281234567890", fromMe, participant: null, timestamp: at, emoji
+    messageId: MessageId.make("3EB0IN"), changeId: MessageId.make("3EB0RE"), chat: ani, from: "6281234567890", fromMe, participant: null, people: [], timestamp: at, emoji
   }
 })
 

@@ -77,7 +77,7 @@ const statusEvent = (deviceId: DeviceId, name: string): Effect.Effect<NewEvent> 
   Effect.map(DateTime.now, (since) => ({
     type: "device-status",
     deviceId,
-    data: { status: "connecting", reason: null, reasonText: null, since, retryAt: null, restriction: null, phoneNumber: null, deviceName: name }
+    data: { status: "connecting", reason: null, reasonText: null, since, retryAt: null, restriction: null, phoneNumber: null, lid: null, deviceName: name }
   }))
 
 const emit = (deviceId: DeviceId, ...names: ReadonlyArray<string>) =>
@@ -111,7 +111,7 @@ layer(httpLayer())("the event stream", (it) => {
       expect(event.data).toEqual({
         type: "device-status", id: event.id, deviceId, sequence: expect.any(Number), timestamp: expect.stringMatching(/Z$/), version: 1,
         status: "connecting", reason: null, reasonText: null, since: expect.any(String), retryAt: null, restriction: null,
-        phoneNumber: null, deviceName: "yours", data: expect.objectContaining({ status: "connecting", deviceName: "yours" })
+        phoneNumber: null, lid: null, deviceName: "yours", data: expect.objectContaining({ status: "connecting", deviceName: "yours" })
       })
     }))
 

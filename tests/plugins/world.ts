@@ -72,6 +72,7 @@ export const said = (deviceId: DeviceId, chat: string, content: string): NewEven
     to: null,
     participant: null,
     pushName: null,
+    people: [],
     direction: "incoming",
     messageType: "text",
     media: null,

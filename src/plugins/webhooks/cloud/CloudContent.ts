@@ -1,11 +1,14 @@
-import type { MessageData } from "../../../domain/ServiceEvent.ts"
+import { MessageData } from "../../../domain/ServiceEvent.ts"
 import { cloudContacts } from "./CloudContacts.ts"
 
 type Content = { readonly type: string } & Readonly<Record<string, unknown>>
-type Message = typeof MessageData.Type
+
+/** What events of earlier versions have as well. */
+export const CloudMessage = MessageData.omit("people")
+export type CloudMessage = typeof CloudMessage.Type
 
 /** What a message says, in Cloud API's shape: its `type`, and under this name the rest. */
-export const cloudContent = (message: Message): Content => {
+export const cloudContent = (message: CloudMessage): Content => {
   const { content, metadata } = message
   switch (message.messageType) {
     case "text":
@@ -32,9 +35,9 @@ export const cloudContent = (message: Message): Content => {
 }
 
 /** The id is the message's: that is what its file is fetched by. */
-const file = ({ messageId, metadata }: Message) => ({ id: messageId, mime_type: metadata?.media?.mimetype ?? "application/octet-stream" })
+const file = ({ messageId, metadata }: CloudMessage) => ({ id: messageId, mime_type: metadata?.media?.mimetype ?? "application/octet-stream" })
 const caption = (content: string | null) => content === null ? {} : { caption: content }
-const placeOf = ({ address, latitude, longitude, name }: NonNullable<NonNullable<Message["metadata"]>["location"]>) => ({
+const placeOf = ({ address, latitude, longitude, name }: NonNullable<NonNullable<CloudMessage["metadata"]>["location"]>) => ({
   latitude,
   longitude,
   ...(name !== undefined && { name }),

@@ -1,8 +1,8 @@
 import { type DateTime, Option, Schema } from "effect"
 import { isGroupJid } from "../../../domain/Jid.ts"
 import type { ChatRef } from "../../../domain/Message.ts"
-import { type EventType, MessageData, MessageReactionData, MessageStatusData, type ServiceEvent } from "../../../domain/ServiceEvent.ts"
-import { cloudContent } from "./CloudContent.ts"
+import { type EventType, MessageReactionData, MessageStatusData, type ServiceEvent } from "../../../domain/ServiceEvent.ts"
+import { cloudContent, CloudMessage } from "./CloudContent.ts"
 import { type CloudPerson, personOf, waIdOf, writerIn } from "./CloudPerson.ts"
 import { cloudStatus } from "./CloudStatus.ts"
 
@@ -34,7 +34,7 @@ export const cloudNews = ({ data, type }: ServiceEvent): CloudNews | undefined =
   }
 }
 
-const received = (message: typeof MessageData.Type): CloudNews | undefined => {
+const received = (message: CloudMessage): CloudNews | undefined => {
   const writer = writerIn(message.chat, message.participant)
   return writer === undefined ? undefined : messages(writer, message.pushName, {
     ...sentBy(writer, message.chat),
@@ -45,7 +45,7 @@ const received = (message: typeof MessageData.Type): CloudNews | undefined => {
   })
 }
 
-const reaction = ({ changeId, chat, emoji, fromMe, messageId, participant, timestamp }: typeof MessageReactionData.Type): CloudNews | undefined => {
+const reaction = ({ changeId, chat, emoji, fromMe, messageId, participant, timestamp }: typeof Reaction.Type): CloudNews | undefined => {
   const writer = fromMe ? undefined : writerIn(chat, participant)
   return writer === undefined ? undefined : messages(writer, null, {
     ...sentBy(writer, chat),
@@ -57,7 +57,7 @@ const reaction = ({ changeId, chat, emoji, fromMe, messageId, participant, times
   })
 }
 
-const echo = (message: typeof MessageData.Type): CloudNews | undefined => {
+const echo = (message: CloudMessage): CloudNews | undefined => {
   const to = isGroupJid(message.chat.jid) ? { waId: message.chat.jid, userId: undefined } : personOf(message.chat)
   if (to === undefined) return undefined
   const echoed = {
@@ -86,7 +86,7 @@ const sentBy = ({ userId, waId }: CloudPerson, chat: ChatRef) => ({
   ...(isGroupJid(chat.jid) && { group_id: chat.jid })
 })
 
-const contextOf = ({ metadata }: typeof MessageData.Type) => {
+const contextOf = ({ metadata }: CloudMessage) => {
   const { forwarded, quoted, quotedParticipant } = metadata ?? {}
   return quoted === undefined && forwarded !== true ? {} : {
     context: {
@@ -99,6 +99,7 @@ const contextOf = ({ metadata }: typeof MessageData.Type) => {
 
 const seconds = (time: DateTime.Utc) => String(Math.floor(time.epochMillis / 1000))
 
-const decodeMessage = Schema.decodeUnknownOption(MessageData)
-const decodeReaction = Schema.decodeUnknownOption(MessageReactionData)
+const Reaction = MessageReactionData.omit("people")
+const decodeMessage = Schema.decodeUnknownOption(CloudMessage)
+const decodeReaction = Schema.decodeUnknownOption(Reaction)
 const decodeStatus = Schema.decodeUnknownOption(MessageStatusData)
