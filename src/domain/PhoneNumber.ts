@@ -5,7 +5,7 @@ import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from
 export const PhoneNumber = Schema.String.pipe(Schema.pattern(/^[1-9]\d{6,14}$/), Schema.brand("PhoneNumber"))
 export type PhoneNumber = typeof PhoneNumber.Type
 
-const isPhoneNumber = Schema.is(PhoneNumber)
+export const isPhoneNumber = Schema.is(PhoneNumber)
 
 /**
  * Reads a number as people write it: `+62 812-3456-7890`, `0062 812…`, `62812…`, `(+62) 0812…`; with `country` also the

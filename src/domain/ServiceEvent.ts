@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import { DeviceReason, DeviceStatus, Restriction } from "./Device.ts"
 import { DeviceId } from "./DeviceId.ts"
 import { GroupParticipantsData, GroupUpdatedData } from "./GroupEvent.ts"
+import { Jid } from "./Jid.ts"
 import { JobId, JobProgress, JobStatus } from "./Job.ts"
 import { MediaTrouble, MessageMedia, StoredMedia } from "./Media.ts"
 import { ChatRef, Direction, MessageId, MessageStatus, MessageType, SendFailure } from "./Message.ts"
@@ -18,6 +19,8 @@ export const DeviceStatusData = Schema.Struct({
   retryAt: Schema.NullOr(Schema.DateTimeUtc),
   restriction: Schema.NullOr(Restriction),
   phoneNumber: Schema.NullOr(Schema.String),
+  /** of the account that the device is paired with */
+  lid: Schema.NullOr(Jid),
   deviceName: Schema.String
 })
 
@@ -35,6 +38,9 @@ export const PairingCodeData = Schema.Struct({
   expiresAt: Schema.DateTimeUtc
 })
 
+/** Both ids of everybody whom the payload names by one of them: as `from` or `to`, as quoted or mentioned, as a voter. */
+const people = Schema.Array(ChatRef)
+
 /** `message.received` (someone wrote) and `message.sent` (written on the device's own phone). */
 export const MessageData = Schema.Struct({
   messageId: MessageId,
@@ -50,6 +56,7 @@ export const MessageData = Schema.Struct({
   /** of messages with a file: whether it is here; `message.media` tells when that changes */
   media: Schema.NullOr(MessageMedia),
   timestamp: Schema.DateTimeUtc,
+  people,
   offline: Schema.Boolean,
   /** the text of a message that arrived undecryptable before */
   recovered: Schema.Boolean
@@ -92,6 +99,7 @@ const changed = {
   from: Schema.NullOr(Schema.String),
   fromMe: Schema.Boolean,
   participant: Schema.NullOr(ChatRef),
+  people,
   timestamp: Schema.DateTimeUtc
 }
 

@@ -9,6 +9,13 @@ export type WebhookId = typeof WebhookId.Type
 /** The version of the bodies that a new endpoint gets; one that is there keeps its own. */
 export const bodyVersion = 1
 
+/**
+ * The shape of what is sent. `standard`: our own, as Standard Webhooks. `cloud-api`: that of the webhooks of Meta's WhatsApp
+ * Cloud API, of what that API has a shape for.
+ */
+export const WebhookFormat = Schema.Literal("standard", "cloud-api")
+export type WebhookFormat = typeof WebhookFormat.Type
+
 /** `gone`: it answered 410. `failing`: nothing but failures for days. `user`: somebody switched it off. */
 export const DisabledReason = Schema.Literal("gone", "failing", "user")
 export type DisabledReason = typeof DisabledReason.Type
@@ -25,6 +32,7 @@ export class Webhook extends Schema.Class<Webhook>("Webhook")({
   events: Schema.Array(Schema.String),
   headers: Schema.Array(Schema.String),
   version: Schema.Int,
+  format: WebhookFormat,
   enabled: Schema.Boolean,
   disabledReason: Schema.NullOr(DisabledReason),
   disabledAt: Schema.NullOr(Schema.DateTimeUtc),
@@ -69,6 +77,21 @@ export class WebhookUrlRefused extends Schema.TaggedError<WebhookUrlRefused>()(
       private_address: "url: the address is in a private network or reserved.",
       unknown_host: "url: the host's name cannot be resolved.",
       https_needed: "url: an address with https:// is expected."
+    }[this.reason]
+  }
+}
+
+/** An endpoint that speaks Cloud API has not answered the challenge, as it does where it knows the verify token. */
+export class WebhookNotVerified extends Schema.TaggedError<WebhookNotVerified>()(
+  "WebhookNotVerified",
+  { field: Schema.Literal("url"), reason: Schema.Literal("unanswered", "status", "challenge"), status: Schema.NullOr(Schema.Int) },
+  HttpApiSchema.annotations({ status: 422 })
+) {
+  override get message() {
+    return {
+      unanswered: "url: the endpoint has not answered the request that verifies it.",
+      status: `url: the endpoint answered the request that verifies it with ${this.status}, not with 200; does it have this verifyToken?`,
+      challenge: "url: the endpoint has not answered the request that verifies it with the value of hub.challenge."
     }[this.reason]
   }
 }

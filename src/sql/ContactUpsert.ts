@@ -5,9 +5,9 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import { phoneJid } from "../domain/Jid.ts"
 import type { UserId } from "../domain/User.ts"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
+import { makeContactLookup } from "./ContactLookup.ts"
 import { makeContactMerge } from "./ContactMerge.ts"
 import { type ContactPlan, final, isChanged, leavesKey, type Person, planContacts } from "./ContactPlan.ts"
-import { contactColumns, decodeContacts } from "./ContactRow.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 
 const batch = 200
@@ -16,21 +16,7 @@ export const makeContactUpsert = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const lock = yield* makeDeviceLock
   const merge = yield* makeContactMerge
-  const columns = sql.literal(contactColumns)
-
-  // two index look-ups; an OR over both keys would make MySQL read all the contacts of the device
-  const known = Effect.fnUntraced(function*(
-    deviceId: DeviceId,
-    jids: ReadonlyArray<string>,
-    lids: ReadonlyArray<string>
-  ) {
-    const by = (key: "jid" | "lid", values: ReadonlyArray<string>) =>
-      sql`SELECT ${columns} FROM contacts WHERE device_id = ${deviceId} AND ${sql.in(key, values)}`
-    if (jids.length === 0 && lids.length === 0) return []
-    if (jids.length === 0) return yield* decodeContacts(yield* by("lid", lids))
-    if (lids.length === 0) return yield* decodeContacts(yield* by("jid", jids))
-    return yield* decodeContacts(yield* sql`${by("jid", jids)} UNION ${by("lid", lids)}`)
-  })
+  const known = yield* makeContactLookup
 
   const save = Effect.fnUntraced(function*(deviceId: DeviceId, userId: UserId, plan: ContactPlan, now: number) {
     for (const loser of plan.people) {

@@ -1,6 +1,7 @@
 import { SqlClient } from "@effect/sql"
 import { Effect, Option, Schema } from "effect"
 import { DeviceId } from "../domain/DeviceId.ts"
+import { Jid } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { UserId } from "../domain/User.ts"
 import { makeDialect } from "./Dialect.ts"
@@ -11,6 +12,7 @@ export const LockedDevice = Schema.Struct({
   deviceId: DeviceId,
   userId: UserId,
   phoneNumber: Schema.NullOr(PhoneNumber),
+  lid: Schema.NullOr(Jid),
   ownerEpoch: Schema.Int,
   wanted: Schema.String,
   lastSeen: Schema.NullOr(Schema.Int)
@@ -26,7 +28,7 @@ const decode = Schema.decodeUnknown(Schema.Array(LockedDevice))
 export const makeDeviceLock = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* makeDialect
-  const columns = sql.literal("id, device_id, user_id, phone_number, owner_epoch, wanted, last_seen")
+  const columns = sql.literal("id, device_id, user_id, phone_number, lid, owner_epoch, wanted, last_seen")
   const only = Effect.fnUntraced(function*(rows: ReadonlyArray<unknown>) {
     const [device] = yield* decode(rows)
     if (device !== undefined) (yield* OpenTransaction)?.owners.set(device.deviceId, device.userId)

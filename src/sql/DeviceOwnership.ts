@@ -77,7 +77,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       ...(state.status === "qr_required" ? {} : noCodes)
     })
     if (!changed) return undefined
-    const data = { ...state, since, phoneNumber: device.phoneNumber, deviceName: device.deviceName }
+    const data = { ...state, since, phoneNumber: device.phoneNumber, lid: device.lid, deviceName: device.deviceName }
     yield* events.append([
       { type: "device-status", deviceId: device.deviceId, data },
       { type: "whatsapp-status", deviceId: device.deviceId, data }
@@ -165,7 +165,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
           // the next account may be another one: in which groups it is remains to be seen
           yield* sql`UPDATE ${sql("groups")} SET own_role = NULL, refreshed_at = NULL WHERE device_id = ${deviceId}`
           yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, groupsSyncedAt: null, ...noCodes })
-          return yield* changeState(new Device({ ...device, phoneNumber: null }, { disableValidation: true }), state)
+          return yield* changeState(new Device({ ...device, phoneNumber: null, lid: null }, { disableValidation: true }), state)
         }))
     ),
 

@@ -7,6 +7,7 @@ import { makeContactUpsert } from "./ContactUpsert.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import { makeEventPeople } from "./EventPeople.ts"
 import { keyOf, rowOf, textColumns } from "./Ledger.ts"
 import { mentioned, placeOf } from "./Mention.ts"
 import { makeMessageChanges } from "./MessageChanges.ts"
@@ -21,6 +22,7 @@ export const makeHistoryRecorder = Effect.gen(function*() {
   const statuses = yield* makeStatusChange
   const events = yield* EventLog
   const changes = yield* makeMessageChanges
+  const withPeople = yield* makeEventPeople
 
   const record = Effect.fnUntraced(function*(deviceId: DeviceId, part: HistoryPart) {
     const found = yield* lock.byId(deviceId)
@@ -60,7 +62,7 @@ export const makeHistoryRecorder = Effect.gen(function*() {
     yield* sql`INSERT INTO messages ${sql.insert(rows)}`
     // what changes them may have come before them; a vote that now can be read is news
     const votes = yield* changes.apply(deviceId, [], rows.map(({ messageId }) => messageId))
-    if (votes.length > 0) yield* events.append(votes)
+    if (votes.length > 0) yield* events.append(yield* withPeople(device, votes))
     return rows.length
   })
 

@@ -100,6 +100,7 @@ export const makeLedger = (
         metadata: fact.metadata,
         media: fact.secrets?.media?.mediaKey === undefined ? null : { state: fetches(fact) ? "pending" : "available", reason: null },
         timestamp,
+        people: [],
         offline: fact.offline,
         recovered
       }

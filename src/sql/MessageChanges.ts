@@ -122,6 +122,7 @@ const told = (change: NewChange) => ({
   from: change.authorNumber,
   fromMe: change.author === "me",
   participant: change.participant,
+  people: [],
   timestamp: DateTime.unsafeMake(change.changedAt)
 })
 

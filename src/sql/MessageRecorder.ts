@@ -7,6 +7,7 @@ import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeContactUpsert } from "./ContactUpsert.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { EventLog } from "./EventLog.ts"
+import { makeEventPeople } from "./EventPeople.ts"
 import { makeLedger } from "./Ledger.ts"
 import { makeMediaIntake } from "./MessageMedia.ts"
 import { changeOf, makeOwnChanges } from "./ChangeSources.ts"
@@ -27,6 +28,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
   const statuses = yield* makeStatusChange
   const changes = yield* makeMessageChanges
   const ownChanges = yield* makeOwnChanges
+  const withPeople = yield* makeEventPeople
   const tally = yield* makeTally
   const media = yield* makeMediaIntake
   const [fetchesAll, largest] = [yield* Effect.orDie(autoDownload), yield* Effect.orDie(maxSize)]
@@ -76,7 +78,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
     const files = new Set(facts.flatMap((fact) => fetches(fact) && fact._tag === "Message" ? [fact.messageId] : []))
     yield* media.expect(deviceId, fresh.filter((id) => files.has(id)))
     const changed = yield* changes.apply(deviceId, incoming, fresh)
-    yield* events.append([...told, ...changed])
+    yield* events.append(yield* withPeople(device, [...told, ...changed]))
   })
 
   return Effect.fn("Messages.record")(function*(deviceId: DeviceId, facts: ReadonlyArray<Inbound>) {

@@ -10,6 +10,7 @@ import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { bytes, fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import { makeEventPeople } from "./EventPeople.ts"
 import { makeOwnChanges } from "./ChangeSources.ts"
 import { makeMessageChanges } from "./MessageChanges.ts"
 import type { Claim, OutboxRow, SentRow } from "./Outbox.ts"
@@ -48,6 +49,7 @@ export const makeOutboxQueue = Effect.gen(function*() {
   const statuses = yield* makeStatusChange
   const changes = yield* makeMessageChanges
   const ownChanges = yield* makeOwnChanges
+  const withPeople = yield* makeEventPeople
 
   /** A time further away than the delay was told by a clock that has been put back since. */
   const delayIsOver = (now: number) => sql`(j.next_send_at <= ${now} OR j.next_send_at > ${now} + j.delay)`
@@ -91,9 +93,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
     if (steps.length === 0) return
     const rows = steps.map(({ next }) => next)
     yield* statuses.save(deviceId, rows)
-    const { phoneNumber } = device.value
-    const own = yield* ownChanges({ deviceId, phoneNumber }, rows)
-    const changed = own.length === 0 ? [] : yield* changes.apply(deviceId, own, [])
+    const own = yield* ownChanges(device.value, rows)
+    const changed = own.length === 0 ? [] : yield* withPeople(device.value, yield* changes.apply(deviceId, own, []))
     yield* events.append([...steps.flatMap(({ at, next }) => statusEvents(deviceId, next, at)), ...changed])
   })
 

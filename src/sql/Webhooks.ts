@@ -4,7 +4,7 @@ import { Cipher, type Undecipherable } from "../domain/Cipher.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { type UserId, UserNotFound } from "../domain/User.ts"
-import { bodyVersion, TooManyWebhooks, type Webhook, WebhookId, WebhookNotFound } from "../domain/Webhook.ts"
+import { bodyVersion, TooManyWebhooks, type Webhook, type WebhookFormat, WebhookId, WebhookNotFound } from "../domain/Webhook.ts"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { bytes, makeDialect } from "./Dialect.ts"
 import { decodeWebhooks, encodePatterns, toWebhook, webhookColumns, type WebhookRow } from "./WebhookRow.ts"
@@ -18,7 +18,10 @@ export interface NewWebhook {
   readonly description: string | null
   readonly events: ReadonlyArray<string>
   readonly headers: CustomHeaders
+  readonly format: WebhookFormat
   readonly secret: string
+  /** what an endpoint of the format `cloud-api` knows us by; null in other formats */
+  readonly verifyToken: string | null
 }
 
 export interface WebhookChanges {
@@ -26,6 +29,7 @@ export interface WebhookChanges {
   readonly description?: string | null | undefined
   readonly events?: ReadonlyArray<string> | undefined
   readonly headers?: CustomHeaders | undefined
+  readonly verifyToken?: string | undefined
   /** true also forgets earlier failures: it is tried at once */
   readonly enabled?: boolean | undefined
 }
@@ -36,6 +40,7 @@ export interface WebhookTarget {
   readonly headers: CustomHeaders
   /** those that are good now, newest first */
   readonly secrets: ReadonlyArray<string>
+  readonly verifyToken: string | null
 }
 
 const mostPerUser = 50
@@ -83,6 +88,8 @@ export class Webhooks extends Context.Tag("whatsapp-service/Webhooks")<Webhooks,
         return Object.keys(headers).length === 0 ? null : seal(headersPlace(id), yield* encodeHeaders(headers))
       })
 
+      const sealedToken = (id: number, token: string | null) => token === null ? null : seal(tokenPlace(id), token)
+
       const row = Effect.fnUntraced(function*(id: WebhookId, lock = false) {
         const [found] = yield* sql`SELECT ${columns} FROM webhooks WHERE id = ${id} ${lock ? forUpdate : sql.literal("")}`.pipe(
           Effect.flatMap(decodeWebhooks)
@@ -108,13 +115,16 @@ export class Webhooks extends Context.Tag("whatsapp-service/Webhooks")<Webhooks,
               description: webhook.description,
               events: yield* encodePatterns(webhook.events),
               version: bodyVersion,
+              format: webhook.format,
               enabled: 1,
               failures: 0,
               createdAt: now,
               updatedAt: now
             })
           )
-          yield* sql`UPDATE webhooks SET headers = ${yield* sealedHeaders(id, webhook.headers)} WHERE id = ${id}`
+          yield* sql`UPDATE webhooks SET ${
+            sql.update({ headers: yield* sealedHeaders(id, webhook.headers), verifyToken: sealedToken(id, webhook.verifyToken) })
+          } WHERE id = ${id}`
           yield* addSecret(id, webhook.secret, now)
           return yield* shown(yield* Effect.catchTag(row(id), "WebhookNotFound", Effect.die))
         },
@@ -124,7 +134,7 @@ export class Webhooks extends Context.Tag("whatsapp-service/Webhooks")<Webhooks,
       )
 
       const update = Effect.fn("Webhooks.update")(
-        function*(id: WebhookId, { description, enabled, events, headers, url }: WebhookChanges) {
+        function*(id: WebhookId, { description, enabled, events, headers, url, verifyToken }: WebhookChanges) {
           const now = yield* Clock.currentTimeMillis
           yield* row(id, true)
           yield* sql`UPDATE webhooks SET ${
@@ -134,6 +144,7 @@ export class Webhooks extends Context.Tag("whatsapp-service/Webhooks")<Webhooks,
               ...(description !== undefined && { description }),
               ...(events !== undefined && { events: yield* encodePatterns(events) }),
               ...(headers !== undefined && { headers: yield* sealedHeaders(id, headers) }),
+              ...(verifyToken !== undefined && { verifyToken: sealedToken(id, verifyToken) }),
               ...(enabled === true && { ...unharmed, enabled: 1, disabledReason: null, disabledAt: null }),
               ...(enabled === false && { enabled: 0, disabledReason: "user", disabledAt: now })
             })
@@ -197,7 +208,8 @@ export class Webhooks extends Context.Tag("whatsapp-service/Webhooks")<Webhooks,
           const sealed = yield* sql`SELECT sealed FROM webhook_secrets
             WHERE webhook_id = ${id} AND (expires_at IS NULL OR expires_at > ${now}) ORDER BY id DESC LIMIT 2`.pipe(Effect.flatMap(decodeSecrets))
           const secrets = yield* Effect.forEach(sealed, (secret) => unseal(secretPlace(id), secret.sealed))
-          return { webhook: toWebhook(found, Object.keys(headers)), headers, secrets }
+          const verifyToken = found.verifyToken === null ? null : yield* unseal(tokenPlace(id), found.verifyToken)
+          return { webhook: toWebhook(found, Object.keys(headers)), headers, secrets, verifyToken }
         }, atBoundary),
 
         listening: Effect.fn("Webhooks.listening")(function*(users: ReadonlyArray<UserId>) {
@@ -223,6 +235,7 @@ const noHeaders: CustomHeaders = {}
 const unharmed = { failures: 0, failingSince: null, pausedUntil: null }
 
 const secretPlace = (id: number) => `webhook_secrets|${id}`
+const tokenPlace = (id: number) => `webhooks|${id}|verify_token`
 const headersPlace = (id: number) => `webhooks|${id}|headers`
 const Headers = Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.String }))
 const encodeHeaders = Schema.encode(Headers)

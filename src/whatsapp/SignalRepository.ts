@@ -24,7 +24,8 @@ const duplicate = /^(Key used already|Received message with old counter|No sende
 
 /**
  * What is larger holds the event loop for everybody: to decrypt, encrypt and store ten megabytes takes seconds. A message of
- * an official client has 65 536 characters and a thumbnail at most, so that only a broken or hostile one sends this.
+ * an official client has 65 536 characters and a thumbnail at most, so that only a broken or hostile one sends this. What one's
+ * own phone tells its devices may be larger: history comes in line.
  */
 const largest = 2 ** 20
 const tooLarge = "the message is larger than 1 MiB"
@@ -54,7 +55,7 @@ export const makeSafeRepository = (journalling: Journalling): MakeRepository => 
     const { attrs } = stanza
     const putAside = (reason: string) =>
       keys.set(stage(undecryptableDigest(stanza), { kind: "undecryptable", attrs, me: journalling.me(), reason }))
-    if (ciphertext.byteLength > largest) {
+    if (ciphertext.byteLength > largest && attrs["category"] !== "peer") {
       await putAside(tooLarge)
       journalling.written(stanza)
       // what fails with this Baileys refuses, and does not ask for again

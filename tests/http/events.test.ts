@@ -5,6 +5,7 @@ import { type IncomingMessage, request } from "node:http"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import type { NewEvent } from "../../src/domain/ServiceEvent.ts"
 import { Shutdown } from "../../src/http/Shutdown.ts"
+import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Users } from "../../src/sql/Users.ts"
 import { api, ask, baseUrl, httpLayer, makeDevice, makeUser } from "../support/http.ts"
@@ -19,7 +20,7 @@ interface Received {
 const open = (query: string, options: { readonly token?: string; readonly lastEventId?: number } = {}) =>
   Effect.gen(function*() {
     const base = yield* baseUrl
-    const state = { text: "", isOver: false, wake: () => {} }
+    const state = { blocks: new Array<string>(), rest: "", isOver: false, wake: () => {} }
     const response = yield* Effect.acquireRelease(
       Effect.async<IncomingMessage>((resume) => {
         const call = request(`${base}/api/events?${query}`, {
@@ -30,7 +31,9 @@ const open = (query: string, options: { readonly token?: string; readonly lastEv
           }
         }, (incoming) => {
           incoming.setEncoding("utf8").on("data", (chunk: string) => {
-            state.text += chunk
+            const parts = (state.rest + chunk).split("\n\n")
+            state.rest = parts.pop()!
+            state.blocks.push(...parts)
             state.wake()
           }).on("close", () => {
             state.isOver = true
@@ -47,12 +50,11 @@ const open = (query: string, options: { readonly token?: string; readonly lastEv
         state.wake = () => done() && resume(Effect.void)
         state.wake()
       })
-    const blocks = () => state.text.split("\n\n").slice(0, -1)
     let read = 0
     const next = Effect.gen(function*() {
       for (;;) {
-        yield* until(() => blocks().length > read || state.isOver)
-        const block = blocks()[read]
+        yield* until(() => state.blocks.length > read || state.isOver)
+        const block = state.blocks[read]
         if (block === undefined) return yield* Effect.dieMessage("the stream has ended")
         read += 1
         const data = /^data: (.*)$/m.exec(block)?.[1]
@@ -65,7 +67,7 @@ const open = (query: string, options: { readonly token?: string; readonly lastEv
       response,
       next,
       ended: until(() => state.isOver),
-      contains: (part: string) => until(() => state.text.includes(part)),
+      contains: (block: string) => until(() => state.blocks.includes(block)),
       pause: () => response.pause(),
       resume: () => response.resume()
     }
@@ -75,7 +77,7 @@ const statusEvent = (deviceId: DeviceId, name: string): Effect.Effect<NewEvent> 
   Effect.map(DateTime.now, (since) => ({
     type: "device-status",
     deviceId,
-    data: { status: "connecting", reason: null, reasonText: null, since, retryAt: null, restriction: null, phoneNumber: null, deviceName: name }
+    data: { status: "connecting", reason: null, reasonText: null, since, retryAt: null, restriction: null, phoneNumber: null, lid: null, deviceName: name }
   }))
 
 const emit = (deviceId: DeviceId, ...names: ReadonlyArray<string>) =>
@@ -101,7 +103,7 @@ layer(httpLayer())("the event stream", (it) => {
       expect(stream.response.headers["content-type"]).toBe("text/event-stream; charset=utf-8")
       const first = yield* stream.next
       expect(first.data).toMatchObject({ type: "connected" })
-      yield* stream.contains("retry: 3000\n")
+      yield* stream.contains("retry: 3000")
       yield* emit(other.deviceId, "not yours")
       yield* emit(deviceId, "yours")
       const event = yield* stream.next
@@ -109,7 +111,7 @@ layer(httpLayer())("the event stream", (it) => {
       expect(event.data).toEqual({
         type: "device-status", id: event.id, deviceId, sequence: expect.any(Number), timestamp: expect.stringMatching(/Z$/), version: 1,
         status: "connecting", reason: null, reasonText: null, since: expect.any(String), retryAt: null, restriction: null,
-        phoneNumber: null, deviceName: "yours", data: expect.objectContaining({ status: "connecting", deviceName: "yours" })
+        phoneNumber: null, lid: null, deviceName: "yours", data: expect.objectContaining({ status: "connecting", deviceName: "yours" })
       })
     }))
 
@@ -166,7 +168,7 @@ layer(httpLayer())("the event stream", (it) => {
       expect(ids).toEqual(Array.from({ length: 750 }, (_, i) => start + 1 + i))
     }))
 
-  it.scoped("says so when events since the last one are no longer kept, or never were", () =>
+  it.scoped("says so when events since the last one are no longer kept", () =>
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
       const log = yield* EventLog
@@ -179,15 +181,78 @@ layer(httpLayer())("the event stream", (it) => {
       expect((yield* stream.next).data).toMatchObject({ type: "reset", requested: 1, oldest: latest - 1 })
       expect((yield* stream.next).data.deviceName).toBe("b")
       expect((yield* stream.next).id).toBe(latest)
-      const future = yield* open(`lastEventId=${latest + 1000}`, { token })
-      yield* future.next
-      expect((yield* future.next).data).toMatchObject({ type: "reset", lastEventId: latest })
-      yield* emit(deviceId, "d")
-      expect((yield* future.next).id).toBe(latest + 1)
       const exact = yield* open(`lastEventId=${latest - 2}`, { token })
       yield* exact.next
       expect((yield* exact.next).data.deviceName).toBe("b")
     }))
+
+  it.scoped("refuses an event that has not happened yet as the one to go on from", () =>
+    Effect.gen(function*() {
+      const { deviceId, token } = yield* world
+      yield* emit(deviceId, "a")
+      const latest = yield* Effect.flatMap(EventLog, (log) => log.latest)
+      for (const refused of [
+        yield* ask("GET", `/api/events?lastEventId=${latest + 1}`, { token }),
+        yield* ask("GET", "/api/events", { token, headers: { "last-event-id": `${latest + 1}` } }),
+        yield* ask("GET", `/api/events/log?after=${latest + 1}`, { token })
+      ]) {
+        expect([refused.status, refused.json.error.details[0].message]).toEqual([400, `there is no such event yet; the newest is ${latest}`])
+      }
+      expect((yield* (yield* open(`lastEventId=${latest}`, { token })).next).data).toMatchObject({ type: "connected", lastEventId: latest })
+    }))
+
+  it.scoped("begins with the devices as they stand for whoever wants that, and misses no change after it", () =>
+    Effect.gen(function*() {
+      const devices = yield* Devices
+      const { deviceId, token, user } = yield* world
+      const second = yield* makeDevice(user)
+      yield* world
+      const { epoch } = yield* devices.claim(deviceId)
+      const become = (status: "connecting" | "connected") =>
+        devices.setState(deviceId, epoch, { status, reason: null, reasonText: null, retryAt: null, restriction: null })
+      const stream = yield* open("snapshot=true&types=device-status", { token })
+      yield* become("connecting")
+      yield* become("connected")
+      const first = yield* stream.next
+      expect(first.data.type).toBe("connected")
+      const snapshot = yield* stream.next
+      expect(snapshot).toMatchObject({ id: first.id, data: { type: "snapshot", lastEventId: first.id, hasMore: false } })
+      expect(snapshot.data.devices.map((device: { readonly deviceId: string }) => device.deviceId)).toEqual([deviceId, second.deviceId])
+      // whatever the snapshot has seen of it: applied in order, the events end where the device is
+      const told = [yield* stream.next, yield* stream.next]
+      expect(told.map(({ data, id }) => [data.status, id! > snapshot.data.lastEventId])).toEqual([["connecting", true], ["connected", true]])
+      const later = yield* open(`snapshot=true&deviceId=${deviceId}`, { token })
+      yield* later.next
+      expect((yield* later.next).data).toMatchObject({ type: "snapshot", devices: [{ deviceId, status: "connected", isConnected: true, reason: null }] })
+      // who goes on has it already
+      const resumed = yield* open("snapshot=true", { token, lastEventId: snapshot.data.lastEventId })
+      yield* resumed.next
+      expect((yield* resumed.next).data).toMatchObject({ type: "device-status", status: "connecting" })
+      const bound = yield* open(`snapshot=true&ticket=${yield* ticketFor(token, { deviceIds: [second.deviceId] })}`)
+      yield* bound.next
+      expect((yield* bound.next).data.devices).toMatchObject([{ deviceId: second.deviceId }])
+      expect((yield* ask("GET", "/api/events?snapshot=perhaps", { token })).json.error.details[0].field).toBe("snapshot")
+    }))
+
+  it.scoped("does not let a reader who takes nothing delay another", () =>
+    Effect.gen(function*() {
+      const { deviceId, token } = yield* world
+      const slow = yield* open("", { token })
+      const quick = yield* open("", { token })
+      yield* slow.next
+      slow.pause()
+      let last = (yield* quick.next).id!
+      const text = "x".repeat(2000)
+      for (let round = 0; round < 40; round += 1) {
+        yield* emit(deviceId, ...Array.from({ length: 200 }, () => text))
+        const ids = yield* Effect.replicateEffect(Effect.map(quick.next, ({ id }) => id), 200)
+        expect(ids.at(-1)).toBe(last + 200)
+        last += 200
+      }
+      slow.resume()
+      const closed = yield* Effect.repeat(slow.next, { until: ({ data }) => data.type === "closed" })
+      expect(closed.data.reason).toBe("too_slow")
+    }), 60_000)
 
   it.scoped("beats when nothing happens", () =>
     Effect.gen(function*() {
@@ -195,7 +260,7 @@ layer(httpLayer())("the event stream", (it) => {
       const stream = yield* open("", { token })
       yield* stream.next
       yield* TestClock.adjust("15 seconds").pipe(Effect.zipLeft(Effect.yieldNow()), Effect.repeatN(2))
-      yield* stream.contains("\n\n:\n\n")
+      yield* stream.contains(":")
     }))
 
   it.scoped("of a deactivated user ends within a minute", () =>

@@ -58,7 +58,7 @@ export const endpoint = (userId: UserId, url: string, more: Partial<NewWebhook> 
   Effect.gen(function*() {
     const webhooks = yield* Webhooks
     const secret = newSecret()
-    const webhook = yield* webhooks.create({ userId, url, deviceId: null, description: null, events: ["*"], headers: {}, secret, ...more })
+    const webhook = yield* webhooks.create({ userId, url, deviceId: null, description: null, events: ["*"], headers: {}, format: "standard", verifyToken: null, secret, ...more })
     return { webhook, secret }
   })
 
@@ -72,6 +72,7 @@ export const said = (deviceId: DeviceId, chat: string, content: string): NewEven
     to: null,
     participant: null,
     pushName: null,
+    people: [],
     direction: "incoming",
     messageType: "text",
     media: null,

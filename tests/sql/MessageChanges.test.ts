@@ -72,7 +72,7 @@ describeDatabases("MessageChanges", (database) => {
         expect(yield* get(deviceId, "A1")).toMatchObject({ content: "halo juga", editedAt: time(2000), messageType: "text" })
         expect(yield* told(deviceId, "message.edited")).toEqual([{
           messageId: "A1", changeId: "E1", from: ani, fromMe: false, participant: null, content: "halo juga",
-          chat: { jid: phoneJid(ani), lid: lid("111"), phone: ani }, timestamp: "1970-01-01T00:00:02.000Z"
+          chat: { jid: phoneJid(ani), lid: lid("111"), phone: ani }, people: [{ jid: phoneJid(ani), lid: lid("111"), phone: ani }], timestamp: "1970-01-01T00:00:02.000Z"
         }])
         yield* record(deviceId, [changing(origin, "R1", "A1", "peer", reaction("👍"), 2100)])
         yield* record(deviceId, [changing(direct({ phone: ani }, true), "R2", "A1", "peer", reaction("❤️"), 2200)])

@@ -1,7 +1,9 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http"
 
 export interface Received {
+  readonly method: string
   readonly path: string
+  readonly query: URLSearchParams
   readonly headers: IncomingHttpHeaders
   readonly text: string
   // oxlint-disable-next-line typescript/no-explicit-any
@@ -16,7 +18,8 @@ export const startReceiver = async () => {
     const chunks: Array<Buffer> = []
     request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => {
       const text = Buffer.concat(chunks).toString("utf8")
-      const got = { path: request.url ?? "", headers: request.headers, text, json: JSON.parse(text) }
+      const { pathname: path, searchParams: query } = new URL(request.url ?? "", "http://receiver")
+      const got = { method: request.method ?? "", path, query, headers: request.headers, text, json: text === "" ? undefined : JSON.parse(text) }
       received.push(got)
       const answer = answers.get(got.path)
       if (answer === undefined) response.end("ok")

@@ -32,7 +32,8 @@ const Types = Schema.transform(
 export const EventFilters = Schema.Struct({
   deviceId: Schema.optional(DeviceId),
   types: Schema.optional(Types),
-  lastEventId: Schema.optional(RowId)
+  lastEventId: Schema.optional(RowId),
+  snapshot: Schema.optional(Schema.BooleanFromString)
 })
 
 export const EventsApi = HttpApiGroup.make("events")
@@ -51,7 +52,9 @@ export const EventsApi = HttpApiGroup.make("events")
           "the event's own fields, both beside these and under `data`. The first has the type `connected`. A user sees the " +
           "events of his devices, an administrator all; `deviceId` and `types` (comma-separated) narrow it down. After an " +
           "interruption the stream goes on after the id in `Last-Event-ID` (or `lastEventId`); if events since then are no " +
-          "longer kept, one of the type `reset` says so. The last event of a stream that the server ends has the type `closed`, " +
+          "longer kept, one of the type `reset` says so; an id that no event has had yet is refused. With `snapshot=true` one of the type `snapshot` follows " +
+          "where the stream begins anew, and after `reset`: `devices` as they stand, at most 1000 (`hasMore` if there are others), and in " +
+          "`lastEventId` the event that the stream goes on after, so that no change is missed; the first events may be in it already. The last event of a stream that the server ends has the type `closed`, " +
           "with a `reason` and the `lastEventId` to go on from. The token may be given as `token` in the query, or better a " +
           "`ticket`, which is worth nothing to whoever reads it in a log."
       }))

@@ -13,7 +13,7 @@ import { IdempotencyConflict, MessageNotFound } from "../../domain/Message.ts"
 import { MessageNotChangeable } from "../../domain/MessageChange.ts"
 import { ScheduleInvalid, ScheduleNotChangeable, ScheduleNotFound, TooManySchedules } from "../../domain/Schedule.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
-import { TooManyWebhooks, WebhookDisabled, WebhookNotFound, WebhookUrlRefused } from "../../domain/Webhook.ts"
+import { TooManyWebhooks, WebhookDisabled, WebhookNotFound, WebhookNotVerified, WebhookUrlRefused } from "../../domain/Webhook.ts"
 import { DeliveryEventGone, DeliveryNotFound } from "../../domain/WebhookDelivery.ts"
 import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
@@ -64,6 +64,7 @@ export const tooManySchedules = Envelope.failure(TooManySchedules)
 export const webhookNotFound = Envelope.failure(WebhookNotFound)
 export const tooManyWebhooks = Envelope.failure(TooManyWebhooks)
 export const webhookUrlRefused = Envelope.failure(WebhookUrlRefused)
+export const webhookNotVerified = Envelope.failure(WebhookNotVerified)
 export const webhookDisabled = Envelope.failure(WebhookDisabled)
 export const deliveryNotFound = Envelope.failure(DeliveryNotFound)
 export const deliveryEventGone = Envelope.failure(DeliveryEventGone)

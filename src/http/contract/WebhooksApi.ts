@@ -3,14 +3,15 @@ import { Schema } from "effect"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { EventType } from "../../domain/ServiceEvent.ts"
 import { UserId } from "../../domain/User.ts"
-import { Webhook, WebhookId } from "../../domain/Webhook.ts"
+import { Webhook, WebhookFormat, WebhookId } from "../../domain/Webhook.ts"
 import { DeliveryAttempt, DeliveryId, DeliveryStatus, WebhookDelivery } from "../../domain/WebhookDelivery.ts"
 import { meansSomething } from "../../plugins/webhooks/EventPattern.ts"
 import * as Envelope from "../Envelope.ts"
 import { Authorized } from "./Authorization.ts"
 import { closed } from "./Body.ts"
 import {
-  deliveryEventGone, deliveryNotFound, deviceNotFound, forbidden, tooManyWebhooks, userNotFound, webhookDisabled, webhookNotFound, webhookUrlRefused
+  deliveryEventGone, deliveryNotFound, deviceNotFound, forbidden, tooManyWebhooks, userNotFound, webhookDisabled, webhookNotFound, webhookNotVerified,
+  webhookUrlRefused
 } from "./Failures.ts"
 import { idOf, limitOf, pageOf, RowId } from "./Paging.ts"
 
@@ -57,15 +58,29 @@ const Headers = Schema.Record({ key: Schema.String, value: Schema.String }).pipe
 
 const Description = Schema.NullOr(Schema.String.pipe(Schema.maxLength(255)))
 
+/** It goes into an address. */
+const VerifyToken = Schema.String.pipe(
+  Schema.pattern(/^[\x21-\x7e]{1,255}$/, { message: () => "1 to 255 printable ASCII characters without spaces are expected" })
+)
+
 const NewWebhook = closed({
   url: Url,
   deviceId: Schema.optional(Schema.NullOr(DeviceId)),
   events: Schema.optional(Patterns),
   headers: Schema.optional(Headers),
   description: Schema.optional(Description),
+  format: Schema.optional(WebhookFormat),
+  /** of the format `cloud-api`: what the endpoint knows us by */
+  verifyToken: Schema.optional(VerifyToken),
   /** for administrators */
   userId: Schema.optional(UserId)
-})
+}).pipe(
+  Schema.filter(({ format, verifyToken }) => {
+    if ((format === "cloud-api") === (verifyToken !== undefined)) return undefined
+    const message = verifyToken === undefined ? "the format cloud-api needs one" : "only the format cloud-api has one"
+    return { path: ["verifyToken"], message }
+  })
+)
 export type NewWebhook = typeof NewWebhook.Type
 
 const WebhookChanges = closed({
@@ -73,6 +88,7 @@ const WebhookChanges = closed({
   events: Schema.optional(Patterns),
   headers: Schema.optional(Headers),
   description: Schema.optional(Description),
+  verifyToken: Schema.optional(VerifyToken),
   enabled: Schema.optional(Schema.Boolean)
 })
 export type WebhookChanges = typeof WebhookChanges.Type
@@ -111,6 +127,7 @@ export const WebhooksApi = HttpApiGroup.make("webhooks")
       .setPayload(NewWebhook)
       .addSuccess(Envelope.success(ShownOnce, { status: 201 }))
       .addError(webhookUrlRefused)
+      .addError(webhookNotVerified)
       .addError(tooManyWebhooks)
       .addError(deviceNotFound)
       .addError(userNotFound)
@@ -122,7 +139,13 @@ export const WebhooksApi = HttpApiGroup.make("webhooks")
           "which is shown this once. `events` has types or patterns such as `message.*`; without it all are sent. `headers` go with " +
           "every request; their values are not shown again. The body is `{ type, timestamp, id, version, deviceId, sequence, data }`. " +
           "Only an answer with 2xx within 15 seconds counts; otherwise the event is sent again, 16 times within 72 hours, and the events " +
-          "of the same chat wait for it. 410 disables the webhook. The address must be public and have TLS."
+          "of the same chat wait for it. 410 disables the webhook. The address must be public and have TLS.\n\n" +
+          "With `format: \"cloud-api\"` it is told in the shape of the webhooks of Meta's WhatsApp Cloud API instead, for programs that are made " +
+          "for these: incoming messages and reactions as `messages`, `sent`, `delivered`, `read` and `failed` as `statuses`, and where `events` " +
+          "has `message.sent`, what is written on the device's phone as `smb_message_echoes`; without `events` only the first two. Other events " +
+          "are not sent. `phone_number_id` is the device's id. `X-Hub-Signature-256` is made with `secret` as the app secret. The endpoint is " +
+          "verified first, with `verifyToken`, by `GET …?hub.mode=subscribe&hub.challenge=…&hub.verify_token=…`: one that does not answer " +
+          "with the challenge is refused."
       ))
   )
   .add(
@@ -139,12 +162,13 @@ export const WebhooksApi = HttpApiGroup.make("webhooks")
       .setPayload(WebhookChanges)
       .addSuccess(Shown)
       .addError(webhookUrlRefused)
+      .addError(webhookNotVerified)
       .addError(webhookNotFound)
       .addError(forbidden)
       .annotateContext(about(
         "Change a webhook",
         "`headers` replaces all of them. `enabled: true` forgets earlier failures and sends at once what waits; events that came while it " +
-          "was disabled are sent by a replay."
+          "was disabled are sent by a replay. The format stays. In the format `cloud-api` a new `url` or `verifyToken` is verified first."
       ))
   )
   .add(
@@ -162,7 +186,8 @@ export const WebhooksApi = HttpApiGroup.make("webhooks")
       .addSuccess(Envelope.success(ShownOnce))
       .addError(webhookNotFound)
       .addError(forbidden)
-      .annotateContext(about("Make a new secret", "For `overlapHours` (24) both sign, and a receiver may check with either."))
+      .annotateContext(about("Make a new secret", "For `overlapHours` (24) both sign, and a receiver may check with either. In the format `cloud-api` there is " +
+        "room for one signature: the new secret signs at once, and what the receiver refuses meanwhile is sent again."))
   )
   .add(
     HttpApiEndpoint.post("test", "/api/webhooks/:webhookId/test")

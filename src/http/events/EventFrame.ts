@@ -17,7 +17,7 @@ export const eventFrame = (event: ServiceEvent): Uint8Array =>
   }, event.id)
 
 /** What the stream says of itself. With an `id` the browser goes on from there when it reconnects. */
-export const controlFrame = (fields: { readonly type: "connected" | "reset" | "closed" } & Record<string, unknown>, id?: number) =>
+export const controlFrame = (fields: { readonly type: "connected" | "reset" | "snapshot" | "closed" } & Record<string, unknown>, id?: number) =>
   frame(fields, id)
 
 /** How long a browser waits before it reconnects, in milliseconds. */

@@ -1,3 +1,4 @@
+import type { HttpApiError } from "@effect/platform"
 import { Chunk, Clock, Context, DateTime, Effect, Layer, Option, Queue, Ref, type Scope, Stream } from "effect"
 import type { DeviceId } from "../../domain/DeviceId.ts"
 import type { EventType, ServiceEvent } from "../../domain/ServiceEvent.ts"
@@ -7,7 +8,9 @@ import { EventLog } from "../../sql/EventLog.ts"
 import { type Credential, streamUntil, userIdOf } from "../auth/Credential.ts"
 import { CredentialUsers } from "../auth/CredentialUsers.ts"
 import { TooManyStreams } from "../contract/EventsApi.ts"
+import { fieldRefused } from "../contract/FieldRefused.ts"
 import { Shutdown } from "../Shutdown.ts"
+import { makeDeviceSnapshot } from "./DeviceSnapshot.ts"
 import { controlFrame, eventFrame, heartbeatFrame, retryFrame } from "./EventFrame.ts"
 import { EventHub, type HubMessage } from "./EventHub.ts"
 
@@ -19,14 +22,16 @@ export interface EventStreamRequest {
   readonly types?: ReadonlyArray<EventType> | undefined
   /** the last event that the client has; without it the stream begins now */
   readonly lastEventId?: number | undefined
+  /** how the devices stand comes first, unless the stream goes on where the client was */
+  readonly snapshot?: boolean | undefined
 }
 
 /** Event streams of clients, as bytes of server-sent events. */
 export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<EventStreams, {
-  /** The stream counts as open until the scope closes. */
+  /** The stream counts as open until the scope closes. A `lastEventId` that is not there yet is refused. */
   readonly open: (request: EventStreamRequest) => Effect.Effect<
     Stream.Stream<Uint8Array, StorageUnavailable>,
-    TooManyStreams,
+    TooManyStreams | HttpApiError.HttpApiDecodeError | StorageUnavailable,
     Scope.Scope
   >
 }>() {
@@ -37,6 +42,7 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
       const hub = yield* EventHub
       const shutdown = yield* Shutdown
       const users = yield* CredentialUsers
+      const deviceSnapshot = yield* makeDeviceSnapshot
       const openByUser = yield* Ref.make<ReadonlyMap<UserId, number>>(new Map())
 
       /** Where to begin, and what to tell the client first. */
@@ -44,30 +50,32 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
         Effect.gen(function*() {
           const latest = yield* log.latest
           const wanted = request.lastEventId
-          if (wanted === undefined) return { cursor: latest, frames: [connected(latest)] }
+          if (wanted === undefined) return { cursor: latest, frames: [connected(latest), ...(yield* snapshot(request, latest))] }
           const oldest = yield* log.oldest
-          const lost = wanted > latest || (wanted < latest && (oldest === 0 || wanted < oldest - 1))
+          const lost = wanted < latest && (oldest === 0 || wanted < oldest - 1)
           if (!lost) return { cursor: wanted, frames: [connected(wanted)] }
-          const cursor = wanted > latest || oldest === 0 ? latest : oldest - 1
+          const cursor = oldest === 0 ? latest : oldest - 1
           return {
             cursor,
             frames: [
               connected(cursor),
-              controlFrame({ type: "reset", requested: wanted, oldest, lastEventId: cursor }, cursor)
+              controlFrame({ type: "reset", requested: wanted, oldest, lastEventId: cursor }, cursor),
+              ...(yield* snapshot(request, cursor))
             ]
           }
         })
 
+      /** Read after the cursor: a change that comes in between is in both, and never in neither. */
+      const snapshot = Effect.fnUntraced(function*(request: EventStreamRequest, cursor: number) {
+        if (request.snapshot !== true) return []
+        const { deviceIds, userId } = visible(request)
+        return [controlFrame({ type: "snapshot", lastEventId: cursor, ...(yield* deviceSnapshot({ userId, deviceIds })) }, cursor)]
+      })
+
       const pages = (request: EventStreamRequest, until: DateTime.Utc, from: number, live: Queue.Dequeue<HubMessage>) => {
-        const filter = {
-          userId: request.everybody ? undefined : userIdOf(request.credential),
-          deviceId: request.deviceId,
-          deviceIds: request.credential.devices ?? undefined,
-          types: request.types
-        }
+        const filter = { ...visible(request), types: request.types }
         const concerns = (event: ServiceEvent) =>
           (filter.userId === undefined || event.userId === filter.userId) &&
-          (filter.deviceId === undefined || event.deviceId === filter.deviceId) &&
           (filter.deviceIds === undefined || filter.deviceIds.includes(event.deviceId)) &&
           (filter.types === undefined || filter.types.includes(event.type))
 
@@ -137,6 +145,9 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
           )),
           () => Ref.update(openByUser, count(userId, -1))
         )
+        const wanted = request.lastEventId ?? 0
+        const latest = wanted === 0 ? 0 : yield* log.latest
+        if (wanted > latest) return yield* fieldRefused("lastEventId", `there is no such event yet; the newest is ${latest}`)
         return Stream.unwrapScoped(Effect.gen(function*() {
           const live = yield* hub.subscribe
           const { cursor, frames } = yield* begin(request)
@@ -148,6 +159,14 @@ export class EventStreams extends Context.Tag("whatsapp-service/EventStreams")<E
     })
   )
 }
+
+/** Whose events, and of which devices, the client sees of those that it asks for. */
+const visible = ({ credential, deviceId, everybody }: EventStreamRequest) => ({
+  userId: everybody ? undefined : userIdOf(credential),
+  deviceIds: deviceId === undefined
+    ? credential.devices ?? undefined
+    : [deviceId].filter((id) => credential.devices === null || credential.devices.includes(id))
+})
 
 interface State {
   readonly phase: "catchUp" | "live" | "ended"

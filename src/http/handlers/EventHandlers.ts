@@ -24,7 +24,7 @@ export const layer = HttpApiBuilder.group(Api, "events", (handlers) =>
 
     const stream = Effect.fnUntraced(function*(
       request: HttpServerRequest.HttpServerRequest,
-      { deviceId, lastEventId, types }: typeof EventFilters.Type
+      { deviceId, lastEventId, snapshot, types }: typeof EventFilters.Type
     ) {
       const caller = yield* Caller
       if (deviceId !== undefined) yield* mayUse(caller, yield* devices.get(deviceId))
@@ -33,7 +33,8 @@ export const layer = HttpApiBuilder.group(Api, "events", (handlers) =>
         everybody: caller.role === "admin",
         deviceId,
         types,
-        lastEventId
+        lastEventId,
+        snapshot
       })
       yield* Effect.sync(() => NodeHttpServerRequest.toServerResponse(request).setTimeout(stalledAfter))
       return HttpServerResponse.stream(body, {

@@ -1,11 +1,15 @@
+import type { HttpApiError } from "@effect/platform"
 import { Context, DateTime, Duration, Effect, Layer } from "effect"
 import { Forbidden } from "../../domain/Access.ts"
 import type { DeviceNotFound } from "../../domain/Device.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { UserNotFound } from "../../domain/User.ts"
-import { type TooManyWebhooks, type Webhook, WebhookDisabled, type WebhookId, type WebhookNotFound, type WebhookUrlRefused } from "../../domain/Webhook.ts"
+import { type TooManyWebhooks, type Webhook, WebhookDisabled, type WebhookId, type WebhookNotFound, type WebhookNotVerified, type WebhookUrlRefused } from "../../domain/Webhook.ts"
 import type { DeliveryEventGone, DeliveryId, DeliveryNotFound, WebhookDelivery } from "../../domain/WebhookDelivery.ts"
 import { testBody, testType } from "../../plugins/webhooks/Body.ts"
+import { cloudBody, testNews } from "../../plugins/webhooks/cloud/CloudBody.ts"
+import { cloudTypes } from "../../plugins/webhooks/cloud/CloudNews.ts"
+import { handshake } from "../../plugins/webhooks/cloud/Handshake.ts"
 import { newMessageId, newSecret } from "../../plugins/webhooks/Signature.ts"
 import { WebhookEgress } from "../../plugins/webhooks/WebhookEgress.ts"
 import { concerns, deliveryOf } from "../../plugins/webhooks/WebhooksPlugin.ts"
@@ -18,6 +22,7 @@ import { Webhooks } from "../../sql/Webhooks.ts"
 import { changedFields } from "../auth/Accounts.ts"
 import { mayUse } from "../auth/Authorization.ts"
 import type { CallerIdentity } from "../contract/Authorization.ts"
+import { fieldRefused } from "../contract/FieldRefused.ts"
 import type { NewWebhook, Replay, WebhookChanges } from "../contract/WebhooksApi.ts"
 
 type NotTheirs = WebhookNotFound | Forbidden | StorageUnavailable
@@ -29,9 +34,12 @@ export class WebhookAdministration extends Context.Tag("whatsapp-service/Webhook
   /** `secret` is the only copy that is shown. */
   readonly create: (wanted: NewWebhook, caller: CallerIdentity) => Effect.Effect<
     { readonly webhook: Webhook; readonly secret: string },
-    TooManyWebhooks | WebhookUrlRefused | UserNotFound | DeviceNotFound | Forbidden | StorageUnavailable
+    TooManyWebhooks | WebhookUrlRefused | WebhookNotVerified | UserNotFound | DeviceNotFound | Forbidden | StorageUnavailable
   >
-  readonly update: (id: WebhookId, changes: WebhookChanges, caller: CallerIdentity) => Effect.Effect<Webhook, WebhookUrlRefused | NotTheirs>
+  readonly update: (id: WebhookId, changes: WebhookChanges, caller: CallerIdentity) => Effect.Effect<
+    Webhook,
+    HttpApiError.HttpApiDecodeError | WebhookUrlRefused | WebhookNotVerified | NotTheirs
+  >
   readonly remove: (id: WebhookId, caller: CallerIdentity) => Effect.Effect<void, NotTheirs>
   readonly rotate: (id: WebhookId, overlap: Duration.Duration, caller: CallerIdentity) => Effect.Effect<
     { readonly webhook: Webhook; readonly secret: string },
@@ -79,16 +87,20 @@ export class WebhookAdministration extends Context.Tag("whatsapp-service/Webhook
 
       const create = Effect.fn("WebhookAdministration.create")(function*(wanted: NewWebhook, caller: CallerIdentity) {
         const userId = yield* ownerOf(wanted, caller)
-        yield* egress.check(wanted.url)
+        const { format = "standard", headers = {}, url, verifyToken = null } = wanted
+        yield* egress.check(url)
+        if (verifyToken !== null) yield* handshake(egress, { url, headers, verifyToken })
         const secret = newSecret()
         const created = webhooks.create({
           userId,
           secret,
           deviceId: wanted.deviceId ?? null,
-          url: wanted.url,
+          url,
+          format,
+          verifyToken,
+          headers,
           description: wanted.description ?? null,
-          events: [...new Set(wanted.events ?? ["*"])],
-          headers: wanted.headers ?? {}
+          events: [...new Set(wanted.events ?? (format === "cloud-api" ? cloudTypes : ["*"]))]
         })
         const webhook = yield* audit.with(created, ({ deviceId, id, url }) => ({
           actor: caller,
@@ -99,9 +111,22 @@ export class WebhookAdministration extends Context.Tag("whatsapp-service/Webhook
         return { webhook, secret }
       })
 
+      /** What an endpoint of the format `cloud-api` becomes must know the verify token as well. */
+      const verifyAgain = Effect.fnUntraced(function*({ format, id, url }: Webhook, changes: WebhookChanges) {
+        if (format !== "cloud-api") {
+          return changes.verifyToken === undefined ? undefined : yield* fieldRefused("verifyToken", "only the format cloud-api has one")
+        }
+        if (changes.url === undefined && changes.verifyToken === undefined) return
+        const stored = yield* webhooks.target(id).pipe(Effect.catchTag("Undecipherable", () => Effect.succeed({ headers: {}, verifyToken: null })))
+        const verifyToken = changes.verifyToken ?? stored.verifyToken
+        if (verifyToken === null) return yield* fieldRefused("verifyToken", "the one that is stored can no longer be read: give it again")
+        yield* handshake(egress, { url: changes.url ?? url, headers: changes.headers ?? stored.headers, verifyToken })
+      })
+
       const update = Effect.fn("WebhookAdministration.update")(function*(id: WebhookId, changes: WebhookChanges, caller: CallerIdentity) {
-        yield* of(id, caller)
+        const webhook = yield* of(id, caller)
         if (changes.url !== undefined) yield* egress.check(changes.url)
+        yield* verifyAgain(webhook, changes)
         return yield* audit.with(webhooks.update(id, changes), () => ({
           actor: caller,
           action: "webhook.update",
@@ -152,9 +177,12 @@ export class WebhookAdministration extends Context.Tag("whatsapp-service/Webhook
         }),
 
         test: Effect.fn("WebhookAdministration.test")(function*(id: WebhookId, caller: CallerIdentity) {
-          const { deviceId } = yield* enabled(id, caller)
+          const { deviceId, format, userId } = yield* enabled(id, caller)
           const messageId = newMessageId()
-          const body = testBody(id, yield* DateTime.now)
+          const now = yield* DateTime.now
+          const body = format === "cloud-api"
+            ? cloudBody(testNews(messageId, now), { deviceId: deviceId ?? "", phoneNumber: null, userId })
+            : testBody(id, now)
           return yield* deliveries.putTest({ webhookId: id, messageId, eventId: null, eventType: testType, deviceId, body, lane: `test|${messageId}` })
         }),
 

@@ -13,7 +13,7 @@ export const bodyOf = (event: ServiceEvent): string =>
     data: event.data
   })
 
-/** Sent on request, to try an endpoint out. */
+/** The type of what is sent on request, to try an endpoint out. */
 export const testType = "webhook.test"
 export const testBody = (webhookId: number, at: DateTime.Utc): string =>
   JSON.stringify({

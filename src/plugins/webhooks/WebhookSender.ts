@@ -1,14 +1,20 @@
 import { Clock, Context, DateTime, Duration, Effect, Layer, Option, Random } from "effect"
 import { duration } from "../../domain/Settings.ts"
+import type { ServiceEvent } from "../../domain/ServiceEvent.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
+import type { WebhookFormat } from "../../domain/Webhook.ts"
 import type { DeliveryAttempt, DeliveryError } from "../../domain/WebhookDelivery.ts"
+import { Devices } from "../../sql/Devices.ts"
 import { EventLog } from "../../sql/EventLog.ts"
 import { type Judgement, WebhookDeliveries } from "../../sql/WebhookDeliveries.ts"
 import type { DeliveryRow } from "../../sql/WebhookDeliveryRow.ts"
 import { Webhooks, type WebhookTarget } from "../../sql/Webhooks.ts"
 import { bodyOf } from "./Body.ts"
+import { cloudBody } from "./cloud/CloudBody.ts"
+import { cloudNews } from "./cloud/CloudNews.ts"
+import { requestHeaders } from "./RequestHeaders.ts"
 import { breakerOpensAt, judge, readRetryAfter } from "./RetryPolicy.ts"
-import { signatureHeaders } from "./Signature.ts"
+import { hubSignatureHeaders, signatureHeaders } from "./Signature.ts"
 import { WebhookEgress } from "./WebhookEgress.ts"
 import { attemptCount, beginAtZero, disabledCount } from "./WebhookMetrics.ts"
 
@@ -23,28 +29,40 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
       const webhooks = yield* Webhooks
       const deliveries = yield* WebhookDeliveries
       const log = yield* EventLog
+      const devices = yield* Devices
       const egress = yield* WebhookEgress
       const disableAfter = Duration.toMillis(yield* duration("WEBHOOK_DISABLE_AFTER", "5 days"))
       yield* beginAtZero
 
-      const bodyFor = Effect.fnUntraced(function*({ body, eventId }: DeliveryRow) {
-        if (eventId === null) return Option.fromNullable(body)
-        const [event] = yield* log.after({ after: eventId - 1, limit: 1 })
-        return event?.id === eventId ? Option.some(bodyOf(event)) : Option.none()
+      const cloudBodyOf = Effect.fnUntraced(function*(event: ServiceEvent) {
+        const news = cloudNews(event)
+        if (news === undefined) return Option.none<string>()
+        const phoneNumber = yield* devices.get(event.deviceId).pipe(
+          Effect.map((device) => device.phoneNumber),
+          Effect.catchTag("DeviceNotFound", () => Effect.succeed(null))
+        )
+        return Option.some(cloudBody(news, { ...event, phoneNumber }))
       })
 
-      const post = Effect.fnUntraced(function*(delivery: DeliveryRow, { headers, secrets, webhook }: WebhookTarget, body: string) {
+      const bodyFor = Effect.fnUntraced(function*({ body, eventId }: DeliveryRow, format: WebhookFormat) {
+        if (eventId === null) return Option.fromNullable(body)
+        const [event] = yield* log.after({ after: eventId - 1, limit: 1 })
+        if (event?.id !== eventId) return Option.none()
+        return format === "cloud-api" ? yield* cloudBodyOf(event) : Option.some(bodyOf(event))
+      })
+
+      const post = Effect.fnUntraced(function*({ messageId }: DeliveryRow, { headers, secrets, webhook }: WebhookTarget, body: string) {
         const started = yield* Clock.currentTimeMillis
         const seconds = Math.floor(started / 1000)
         return yield* egress.send({
           url: webhook.url,
           method: "POST",
-          headers: {
-            "user-agent": "whatsapp-service",
-            ...lowerCase(headers),
+          headers: requestHeaders(headers, {
             "content-type": "application/json",
-            ...signatureHeaders({ messageId: delivery.messageId, seconds, body, secrets })
-          },
+            ...(webhook.format === "cloud-api"
+              ? hubSignatureHeaders({ messageId, body, secret: secrets[0]! })
+              : signatureHeaders({ messageId, seconds, body, secrets }))
+          }),
           body,
           answerLimit: readOfAnswer
         }).pipe(Effect.match({
@@ -80,7 +98,7 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
         const { webhook } = target.right
         const isHalfOpen = webhook.failures >= breakerOpensAt
         if (!webhook.enabled || DateTime.lessThan(at, webhook.pausedUntil ?? at) || (isHalfOpen && !isFirst)) return "waits" as const
-        const body = yield* bodyFor(delivery)
+        const body = yield* bodyFor(delivery, webhook.format)
         yield* settle(delivery, at, Option.isNone(body) ? { ...nothingSent, error: "event_gone" } : yield* post(delivery, target.right, body.value))
         return isHalfOpen ? "alone" as const : "done" as const
       })
@@ -89,10 +107,6 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
     })
   )
 }
-
-/** Names that differ in case alone are one header, and the later ones win. */
-const lowerCase = (headers: WebhookTarget["headers"]) =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 interface Outcome {
   readonly status: number | null

@@ -6,6 +6,7 @@ import { type NewDelivery, WebhookDeliveries } from "../../sql/WebhookDeliveries
 import { Webhooks } from "../../sql/Webhooks.ts"
 import { laneOf } from "../eachInOrder.ts"
 import { Plugins } from "../Plugins.ts"
+import { cloudNews } from "./cloud/CloudNews.ts"
 import { matches } from "./EventPattern.ts"
 import { newMessageId } from "./Signature.ts"
 import { WebhookDispatcher } from "./WebhookDispatcher.ts"
@@ -14,7 +15,8 @@ import { WebhookSender } from "./WebhookSender.ts"
 /** Whether an event goes to an endpoint. */
 export const concerns = (webhook: Webhook, event: ServiceEvent): boolean =>
   webhook.userId === event.userId && (webhook.deviceId === null || webhook.deviceId === event.deviceId) &&
-  webhook.events.some((pattern) => matches(pattern, event.type))
+  webhook.events.some((pattern) => matches(pattern, event.type)) &&
+  (webhook.format !== "cloud-api" || cloudNews(event) !== undefined)
 
 export const deliveryOf = (webhook: Webhook, event: ServiceEvent): NewDelivery => ({
   webhookId: webhook.id,
