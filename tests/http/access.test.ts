@@ -16,7 +16,7 @@ HttpApi.reflect(Api, {
 /** Roles as the user's documents give them. */
 const agreed: ReadonlyArray<readonly [string, string]> = [
   ["POST /api/auth/register", "public"], ["POST /api/auth/login", "public"], ["POST /api/auth/refresh-token", "public"],
-  [`POST ${api}/devices/:deviceId/schedule-message`, "user"], [`POST ${api}/devices/:deviceId/jobs/send-text`, "admin"], [`GET ${api}/jobs/:jobId`, "user"], [`POST ${api}/jobs/:jobId/cancel`, "user"],
+  [`POST ${api}/devices/:deviceId/schedule-message`, "user"], [`POST ${api}/devices/:deviceId/jobs/send-text`, "admin"], [`POST ${api}/devices/:deviceId/jobs/send-media`, "admin"], [`POST ${api}/devices/:deviceId/groups/:groupId/jobs/send-media`, "admin"], [`GET ${api}/jobs/:jobId`, "user"], [`POST ${api}/jobs/:jobId/cancel`, "user"],
   ["GET /api/auth/profile", "user"], ["PUT /api/auth/profile", "user"], ["GET /api/events", "user"], ["GET /api/health", "public"],
   ...([
     ["POST /devices", "admin"], ["GET /devices", "user"], ["GET /devices/connected", "user"], ["GET /devices/connected/detail", "user"],
@@ -74,6 +74,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`PUT ${api}/devices/:deviceId/groups/:groupId/description`]: { description: null },
   [`PUT ${api}/devices/:deviceId/groups/:groupId/settings`]: { locked: true },
   [`POST ${api}/devices/:deviceId/jobs/send-text`]: { messages: [{ to: "6281234567890", message: "halo" }] },
+  [`POST ${api}/devices/:deviceId/jobs/send-media`]: { mediaId: "0".repeat(32), messages: [{ to: "6281234567890" }] },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/jobs/send-media`]: { mediaId: "0".repeat(32) },
   [`POST ${api}/devices/:deviceId/schedule-message`]: { ...text, cron: "0 9 * * 1" },
   [`PUT ${api}/devices/:deviceId/schedules/:scheduleId`]: { ...text, cron: "0 9 * * 1" },
   [`POST ${api}/opt-outs`]: { phones: ["6281234567890"] },
