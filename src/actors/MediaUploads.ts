@@ -1,24 +1,54 @@
-import { Data, Effect } from "effect"
+import { Clock, Data, Duration, Effect } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
+import type { JobId } from "../domain/Job.ts"
 import { uploads } from "../domain/MediaSettings.ts"
 import type { MediaContent } from "../domain/OutgoingContent.ts"
 import { MediaLibrary } from "../media/MediaLibrary.ts"
-import type { Connection } from "../whatsapp/WhatsApp.ts"
+import type { Connection, UploadedMedia } from "../whatsapp/Connection.ts"
 
 /** The file of a message that waits to be sent is not there any more. */
 export class MediaLost extends Data.TaggedError("MediaLost")<{ readonly mediaId: string }> {}
 
-/** Puts files on WhatsApp's media server, so many at a time of all devices together. */
+/** WhatsApp keeps what nobody has fetched for some weeks; the last recipient has nearly all of them. */
+const reusedFor = Duration.hours(24)
+
+interface Earlier {
+  readonly jobId: JobId
+  readonly content: Pick<MediaContent, "kind" | "mediaId">
+  readonly uploaded: UploadedMedia
+}
+
+/**
+ * Puts files on WhatsApp's media server, so many at a time of all devices together; the file of a job once, for all of its
+ * messages that go out on one connection.
+ */
 export const makeMediaUploads = Effect.gen(function*() {
   const library = yield* MediaLibrary
   const gate = yield* Effect.makeSemaphore(yield* Effect.orDie(uploads))
 
-  return (deviceId: DeviceId, connection: Connection) => Effect.fnUntraced(function*({ kind, mediaId, size }: MediaContent) {
-    const open = Effect.catchTag(library.open(mediaId), "FileMissing", () => new MediaLost({ mediaId }))
-    yield* Effect.flatMap(open, (file) => Effect.sync(() => file.destroy()))
-    return yield* connection.upload(kind, { size, bytes: () => Effect.runPromise(open) }).pipe(
-      gate.withPermits(1),
-      Effect.annotateLogs({ deviceId })
-    )
-  })
+  return (deviceId: DeviceId, connection: Connection) => {
+    const put = Effect.fnUntraced(function*({ kind, mediaId, size }: MediaContent) {
+      const open = Effect.catchTag(library.open(mediaId), "FileMissing", () => new MediaLost({ mediaId }))
+      yield* Effect.flatMap(open, (file) => Effect.sync(() => file.destroy()))
+      return yield* connection.upload(kind, { size, bytes: () => Effect.runPromise(open) }).pipe(
+        gate.withPermits(1),
+        Effect.annotateLogs({ deviceId })
+      )
+    })
+
+    // a device does one job at a time: more than the last one's need not be known
+    let last: Earlier | undefined
+    const turn = Effect.unsafeMakeSemaphore(1)
+    const putOnce = Effect.fnUntraced(function*(jobId: JobId, content: MediaContent) {
+      const { kind, mediaId } = content
+      const now = yield* Clock.currentTimeMillis
+      const isSame = last?.jobId === jobId && last.content.mediaId === mediaId && last.content.kind === kind
+      if (isSame && now - last!.uploaded.mediaKeyTimestamp * 1000 < Duration.toMillis(reusedFor)) return last!.uploaded
+      const uploaded = yield* put(content)
+      last = { jobId, content, uploaded }
+      return uploaded
+    }, turn.withPermits(1))
+
+    return (content: MediaContent, jobId: JobId | null) => jobId === null ? put(content) : putOnce(jobId, content)
+  }
 })

@@ -187,7 +187,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           function*(row: OutboxRow) {
             const to = yield* recipient(options, registered, row)
             if (Option.isNone(to)) return yield* fail(row, notOnWhatsApp)
-            const payload = yield* payloadOf(row, to.value, upload)
+            const payload = yield* payloadOf(row, to.value, (content) => upload(content, row.jobId))
             uploadTries.delete(row.id)
             uploadingChats.delete(row.chatKey)
             failpoint("outbox.taken")

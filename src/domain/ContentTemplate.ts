@@ -34,7 +34,7 @@ const withTexts = (content: Composition, change: (text: string) => string): Comp
     case "Poll":
       return { ...content, name: change(content.name), options: content.options.map(change) }
     case "Media":
-      return { ...content, caption: orNull(content.caption) }
+      return { ...content, caption: orNull(content.caption) || null }
   }
 }
 

@@ -22,7 +22,7 @@ export class MediaLibrary extends Context.Tag("whatsapp-service/MediaLibrary")<M
   ) => Effect.Effect<StoredMedia, FileTooLarge | MediaStorageFull | SourceFailed | StorageUnavailable>
   readonly use: (deviceId: DeviceId, mediaId: MediaId) => Effect.Effect<StoredMedia, MediaNotFound | StorageUnavailable>
   readonly open: (mediaId: MediaId, range?: ByteRange) => Effect.Effect<Readable, FileMissing | StorageUnavailable>
-  /** Removes a file unless a message refers to it. */
+  /** Removes a file unless a message or a job under way refers to it. */
   readonly discard: (mediaId: MediaId) => Effect.Effect<void, StorageUnavailable>
   /** Removes files that nothing refers to, and what was left half written; in small steps. How many. */
   readonly tidy: Effect.Effect<number, StorageUnavailable>

@@ -113,10 +113,16 @@ export const makeJobIntake = Effect.gen(function*() {
             return { job: yield* Effect.orDie(find(earlier.jobId)), replayed: true }
           }
         }
+        const { content } = job
+        if (content._tag === "Media") {
+          const kept = yield* dialect.affected(sql`INSERT INTO job_files (job_row, file_id) SELECT ${row}, id FROM media_files
+            WHERE media_id = ${content.mediaId} AND device_id = ${deviceId} AND ready = 1`)
+          if (kept === 0) return yield* Effect.dieMessage(`the file ${content.mediaId} was removed before its job was written`)
+        }
         const [{ jobId }] = yield* Effect.flatMap(sql`SELECT job_id FROM jobs WHERE id = ${row}`, decodeJobId)
         yield* sql`UPDATE jobs SET ${
           sql.update({
-            content: encodeContent({ version: 1, content: job.content }),
+            content: encodeContent({ version: 1, content }),
             delay: job.delay,
             name: job.name ?? null,
             status: "queued",

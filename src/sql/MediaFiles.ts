@@ -19,9 +19,9 @@ export class MediaFiles extends Context.Tag("whatsapp-service/MediaFiles")<Media
   readonly finish: (file: StoredMedia) => Effect.Effect<void, StorageUnavailable>
   /** A file of this device; it is kept for some time from now on, so that it can be sent. */
   readonly use: (deviceId: DeviceId, mediaId: MediaId) => Effect.Effect<StoredMedia, MediaNotFound | StorageUnavailable>
-  /** Forgets files that no message refers to and that were last meant for something before `before`; at most `limit`. */
+  /** Forgets files that no message and no job under way refers to and that were last meant for something before `before`; at most `limit`. */
   readonly forgetUnused: (before: number, limit: number) => Effect.Effect<ReadonlyArray<MediaId>, StorageUnavailable>
-  /** The same for one file, whenever that was. False if a message refers to it. */
+  /** The same for one file, whenever that was. False if something refers to it. */
   readonly forget: (mediaId: MediaId) => Effect.Effect<boolean, StorageUnavailable>
   /** in bytes, of all files */
   readonly used: Effect.Effect<number, StorageUnavailable>
@@ -31,7 +31,12 @@ export class MediaFiles extends Context.Tag("whatsapp-service/MediaFiles")<Media
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
       const dialect = yield* makeDialect
-      const unreferenced = sql`NOT EXISTS (SELECT 1 FROM message_media r WHERE r.file_id = media_files.id)`
+      // when a job is over, its recipients' messages refer to the file themselves
+      const unreferenced = sql`NOT EXISTS (SELECT 1 FROM message_media r WHERE r.file_id = media_files.id)
+        AND NOT EXISTS (
+          SELECT 1 FROM job_files f JOIN jobs j ON j.id = f.job_row
+          WHERE f.file_id = media_files.id AND j.status NOT IN ('completed', 'cancelled')
+        )`
 
       const forgetRow = (id: number) =>
         Effect.map(dialect.affected(sql`DELETE FROM media_files WHERE id = ${id} AND ${unreferenced}`), (rows) => rows > 0)

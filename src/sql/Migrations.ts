@@ -13,6 +13,7 @@ import media from "./migrations/0007_media.ts"
 import jobs from "./migrations/0008_jobs.ts"
 import webhooks from "./migrations/0009_webhooks.ts"
 import webhookFormats from "./migrations/0011_webhook_formats.ts"
+import jobFiles from "./migrations/0012_job_files.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
@@ -44,7 +45,8 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0007_media": media,
   "0008_jobs": jobs,
   "0009_webhooks": webhooks,
-  "0011_webhook_formats": webhookFormats
+  "0011_webhook_formats": webhookFormats,
+  "0012_job_files": jobFiles
 }
 
 // the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE

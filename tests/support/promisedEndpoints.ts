@@ -70,9 +70,3 @@ public GET /api/health
   const [who, method, path] = line.split(" ") as [string, string, string]
   return { who, method, path }
 })
-
-/** Those of them that are not there yet. */
-export const missing: ReadonlyArray<string> = [
-  "POST /api/whatsapp-multi-device/devices/:deviceId/jobs/send-media",
-  "POST /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/jobs/send-media"
-]

@@ -55,6 +55,8 @@ export const access: Readonly<Record<string, AccessRule>> = {
   "POST /api/whatsapp-multi-device/devices/:deviceId/chats/:jid/read": user("send"),
   "POST /api/whatsapp-multi-device/devices/:deviceId/chats/:jid/typing": user("send"),
   "POST /api/whatsapp-multi-device/devices/:deviceId/jobs/send-text": admin("send"),
+  "POST /api/whatsapp-multi-device/devices/:deviceId/jobs/send-media": admin("send"),
+  "POST /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/jobs/send-media": admin("send"),
   "GET /api/whatsapp-multi-device/jobs": withinDevices(user("read")),
   "GET /api/whatsapp-multi-device/jobs/:jobId": withinDevices(user("read")),
   "GET /api/whatsapp-multi-device/jobs/:jobId/results": withinDevices(user("read")),

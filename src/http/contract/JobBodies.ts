@@ -4,18 +4,26 @@ import { Jid } from "../../domain/Jid.ts"
 import { JobId, JobProgress, JobStatus } from "../../domain/Job.ts"
 import { MessageText } from "../../domain/Message.ts"
 import { UserId } from "../../domain/User.ts"
+import { closed } from "./Body.ts"
 
-/** What holds for a whole job. `delay` is in seconds. */
-export const JobSettings = Schema.Struct({
+/** What holds for any job as a whole. `delay` is in seconds. */
+export const commonSettings = {
   delay: Schema.optionalWith(
     Schema.Number.pipe(Schema.between(0, 3600, { message: () => "0 to 3600 seconds are expected" })),
     { default: () => 3 }
   ),
-  /** one text for all; without it each recipient brings his own */
-  message: Schema.optional(MessageText),
   name: Schema.optional(Schema.String.pipe(Schema.maxLength(255))),
   duplicates: Schema.optionalWith(Schema.Literal("skip", "refuse"), { default: () => "skip" as const })
-})
+}
+/** `message` is one text for all; without it each recipient brings his own. */
+export const JobSettings = Schema.Struct({ ...commonSettings, message: Schema.optional(MessageText) })
+
+/** The list itself is read beside this. */
+export const listFields = {
+  messages: Schema.optional(Schema.Array(Schema.Unknown)),
+  recipients: Schema.optional(Schema.Array(Schema.Unknown))
+}
+export const TextJobBody = closed({ ...JobSettings.fields, ...listFields })
 
 export const DryRun = Schema.Struct({
   dryRun: Schema.Literal(true),

@@ -7,7 +7,13 @@ import { UserId } from "../../domain/User.ts"
 import * as Envelope from "../Envelope.ts"
 import { Authorized, AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
-import { deviceNotFound, forbidden, idempotencyConflict, jobInvalid, jobNotChangeable, jobNotFound } from "./Failures.ts"
+import {
+  deviceNotFound, forbidden, groupNotFound, idempotencyConflict, invalidMultipart, jobInvalid, jobNotChangeable, jobNotFound, mediaNotFound,
+  mediaNotStored, mediaStorageFull, mediaTooLarge, mediaTypeMismatch, mediaUnreachable, messageHasNoMedia, messageNotFound, notGroupAdmin,
+  notGroupMember
+} from "./Failures.ts"
+import { GroupPath } from "./GroupBodies.ts"
+import { MediaJobParams, mediaJobRequestBody } from "./MediaJobBodies.ts"
 import { DryRun, JobAccepted, jobRequestBody, JobSettings, JobView } from "./JobBodies.ts"
 import { Flag, idOf, limitOf, pageOf, RowId } from "./Paging.ts"
 import { SendHeaders } from "./SendAnswer.ts"
@@ -32,6 +38,10 @@ const CsvParams = Schema.Struct({
   duplicates: JobSettings.fields.duplicates
 })
 
+const asForms = "As a form with the file itself in `file` and the list in `messages` (a JSON array or CSV, in a field or a file of its own, " +
+  "up to JOB_BODY_LIMIT); as JSON with `messages` and one of `url`, `mediaId` and `sourceMessageId`; or as CSV with these in the query. " +
+  "The file is looked at as in `send-media`, stored once, and put on WhatsApp's server once as long as the device stays connected. "
+
 /** Making jobs. */
 export const DeviceJobsApi = HttpApiGroup.make("deviceJobs")
   .add(
@@ -49,6 +59,37 @@ export const DeviceJobsApi = HttpApiGroup.make("deviceJobs")
           "list of those who want nothing is left out when his turn comes. A device does one job at a time. `delay` seconds pass " +
           "between two messages, also over restarts. `dryRun=true` tells all this and sends nothing.",
         override: { requestBody: jobRequestBody }
+      }))
+  )
+  .add(
+    HttpApiEndpoint.post("sendMediaToMany", "/devices/:deviceId/jobs/send-media")
+      .setPath(DevicePath).setHeaders(SendHeaders).setUrlParams(MediaJobParams)
+      .addSuccess(Envelope.success(JobAccepted, { status: 201 }))
+      .addSuccess(Envelope.success(DryRun))
+      .addError(jobInvalid).addError(idempotencyConflict).addError(deviceNotFound)
+      .addError(messageNotFound).addError(messageHasNoMedia).addError(mediaNotStored).addError(mediaNotFound)
+      .addError(mediaTooLarge).addError(mediaTypeMismatch).addError(mediaUnreachable).addError(mediaStorageFull).addError(invalidMultipart)
+      .annotateContext(OpenApi.annotations({
+        summary: "Send a file to many",
+        description: `One file for up to 100000 recipients. ${asForms}Each recipient brings his own \`caption\`, or there is one for all, or ` +
+          "none; `{{name}}` stands for the variable `name`. Everything else is as with texts.",
+        override: { requestBody: mediaJobRequestBody(true) }
+      }))
+  )
+  .add(
+    HttpApiEndpoint.post("sendGroupMediaOften", "/devices/:deviceId/groups/:groupId/jobs/send-media")
+      .setPath(GroupPath).setHeaders(SendHeaders).setUrlParams(MediaJobParams)
+      .addSuccess(Envelope.success(JobAccepted, { status: 201 }))
+      .addSuccess(Envelope.success(DryRun))
+      .addError(jobInvalid).addError(idempotencyConflict).addError(deviceNotFound)
+      .addError(groupNotFound).addError(notGroupMember).addError(notGroupAdmin)
+      .addError(messageNotFound).addError(messageHasNoMedia).addError(mediaNotStored).addError(mediaNotFound)
+      .addError(mediaTooLarge).addError(mediaTypeMismatch).addError(mediaUnreachable).addError(mediaStorageFull).addError(invalidMultipart)
+      .annotateContext(OpenApi.annotations({
+        summary: "Send a file into a group as a job",
+        description: `One message for each line of \`messages\`, which names no recipient: a \`caption\`, or \`variables\` of the one for all. ` +
+          `Without a list it is one message. ${asForms}Everything else is as with texts.`,
+        override: { requestBody: mediaJobRequestBody(false) }
       }))
   )
   .middleware(AuthorizedForDevice)

@@ -6,7 +6,7 @@ import { MessageId } from "../../domain/Message.ts"
 import { PersonAddress } from "./Addresses.ts"
 import { closed, withAliases } from "./Body.ts"
 
-const captionLimit = 1024
+export const captionLimit = 1024
 const Caption = Schema.String.pipe(
   Schema.maxLength(captionLimit, { message: () => `at most ${captionLimit} characters are expected` })
 )
@@ -23,21 +23,26 @@ const Url = Schema.String.pipe(
   )
 )
 
-const fields = {
+/** As what a file is to be shown. */
+export const shownAs = {
   type: Schema.optional(MediaKind),
   caption: Schema.optional(Caption),
   fileName: Schema.optional(FileName),
-  seconds: Schema.optional(Schema.Int.pipe(Schema.between(0, 86_400))),
+  seconds: Schema.optional(Schema.Int.pipe(Schema.between(0, 86_400)))
+}
+const fields = {
+  ...shownAs,
   mentions: Schema.optional(Schema.Array(PersonAddress).pipe(Schema.maxItems(256))),
   quotedMessageId: Schema.optional(MessageId)
 }
 /** Where a file comes from, unless it comes along. */
-const sources = { mediaId: Schema.optional(MediaId), sourceMessageId: Schema.optional(MessageId), url: Schema.optional(Url) }
+export const sources = { mediaId: Schema.optional(MediaId), sourceMessageId: Schema.optional(MessageId), url: Schema.optional(Url) }
 const toPerson = { phone: PersonAddress }
 
-const aliases = { to: "phone", message: "caption", mediaUrl: "url", mediaType: "type" }
+export const mediaAliases = { message: "caption", mediaUrl: "url", mediaType: "type" }
+const aliases = { to: "phone", ...mediaAliases }
 
-const oneSource = <A extends { readonly mediaId?: unknown; readonly sourceMessageId?: unknown; readonly url?: unknown }, I>(body: Schema.Schema<A, I>) =>
+export const oneSource = <A extends { readonly mediaId?: unknown; readonly sourceMessageId?: unknown; readonly url?: unknown }, I>(body: Schema.Schema<A, I>) =>
   body.pipe(Schema.filter(({ mediaId, sourceMessageId, url }) =>
     [mediaId, sourceMessageId, url].filter((source) => source !== undefined).length === 1
       ? undefined
@@ -56,7 +61,7 @@ export const GroupMediaFields = withAliases(closed(fields), aliases)
 export type MediaFields = Omit<typeof MediaFields.Type, "phone">
 export type MediaSources = Pick<typeof MediaByReference.Type, keyof typeof sources>
 
-const binary = Schema.String.annotations({
+export const binary = Schema.String.annotations({
   jsonSchema: {
     type: "string",
     format: "binary",

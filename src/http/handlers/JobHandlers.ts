@@ -1,4 +1,4 @@
-import { HttpApiBuilder, HttpServerResponse } from "@effect/platform"
+import { HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Chunk, Clock, DateTime, Effect, Either, Layer, Option, Stream } from "effect"
 import { Forbidden } from "../../domain/Access.ts"
 import type { Job, JobId, JobResult } from "../../domain/Job.ts"
@@ -7,20 +7,52 @@ import type { JobFilter } from "../../sql/JobControl.ts"
 import { Api } from "../Api.ts"
 import { Caller, CallerDevice } from "../contract/Authorization.ts"
 import { page } from "../contract/Paging.ts"
-import { JobLoading } from "../jobs/JobLoading.ts"
+import type { SendHeaders } from "../contract/SendAnswer.ts"
+import { type JobKind, JobLoading } from "../jobs/JobLoading.ts"
+import { makeMediaJobs } from "../jobs/MediaJobs.ts"
+import { makeTextJobs } from "../jobs/TextJobs.ts"
+import { makeGroupReading } from "./GroupReading.ts"
 import { markReplayed } from "./SendRequests.ts"
 
 const making = HttpApiBuilder.group(Api, "deviceJobs", (handlers) =>
-  Effect.map(JobLoading, (loading) =>
-    handlers.handleRaw("sendText", ({ headers, request, urlParams: { dryRun, ...settings } }) =>
-      Effect.gen(function*() {
-        const { device } = yield* CallerDevice
-        const loaded = yield* loading.load({ device, request, settings, dryRun, idempotencyKey: headers["idempotency-key"] })
-        if (Either.isLeft(loaded)) return loaded.left
-        const { job, replayed, ...rest } = loaded.right
-        if (replayed) yield* markReplayed
-        return { ...(yield* jobView(job)), ...rest }
-      }))))
+  Effect.gen(function*() {
+    const loading = yield* JobLoading
+    const texts = yield* makeTextJobs
+    const media = yield* makeMediaJobs
+    const reading = yield* makeGroupReading
+
+    const load = Effect.fnUntraced(function*<E>(
+      { headers, request, urlParams: { dryRun } }: Call,
+      kind: JobKind<E>
+    ) {
+      const { device } = yield* CallerDevice
+      const loaded = yield* loading.load({ device, request, dryRun, idempotencyKey: headers["idempotency-key"] }, kind)
+      if (Either.isLeft(loaded)) return loaded.left
+      const { job, replayed, ...rest } = loaded.right
+      if (replayed) yield* markReplayed
+      return { ...(yield* jobView(job)), ...rest }
+    })
+
+    return handlers
+      .handleRaw("sendText", (call) => {
+        const { dryRun: _, ...settings } = call.urlParams
+        return load(call, texts(settings))
+      })
+      .handleRaw("sendMediaToMany", (call) => load(call, media(call.urlParams, undefined)))
+      .handleRaw("sendGroupMediaOften", (call) =>
+        Effect.gen(function*() {
+          const { groupId } = call.path
+          const { device } = yield* CallerDevice
+          yield* reading.writable(device, groupId)
+          return yield* load(call, media(call.urlParams, groupId))
+        }))
+  }))
+
+interface Call {
+  readonly headers: typeof SendHeaders.Type
+  readonly request: HttpServerRequest.HttpServerRequest
+  readonly urlParams: { readonly dryRun: boolean }
+}
 
 const jobView = (job: Job) =>
   Effect.map(Clock.currentTimeMillis, (now) => {

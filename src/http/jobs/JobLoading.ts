@@ -1,38 +1,46 @@
-import { HttpApiError, type HttpServerRequest } from "@effect/platform"
-import { NodeHttpServerRequest, NodeStream } from "@effect/platform-node"
-import { Context, Effect, Either, Layer, Option, Schema, Stream } from "effect"
-import { createHash } from "node:crypto"
+import type { HttpServerRequest } from "@effect/platform"
+import { NodeHttpServerRequest } from "@effect/platform-node"
+import { Context, Effect, Either, Layer, Schema, type Scope } from "effect"
 import { fill, placeholdersOf } from "../../domain/ContentTemplate.ts"
 import type { Device, DeviceNotFound } from "../../domain/Device.ts"
-import { type BadLine, type Job, JobInvalid } from "../../domain/Job.ts"
+import { type Job, JobInvalid } from "../../domain/Job.ts"
 import { type IdempotencyConflict, MessageText } from "../../domain/Message.ts"
 import type { Composition } from "../../domain/OutgoingContent.ts"
-import { defaultCountry } from "../../domain/PhoneNumber.ts"
-import { wholeNumber } from "../../domain/Settings.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import type { Recipient } from "../../sql/JobIntake.ts"
 import { Jobs } from "../../sql/Jobs.ts"
-import { type DryRun, JobSettings } from "../contract/JobBodies.ts"
-import { InvalidJson, PayloadTooLarge, UnsupportedMediaType } from "../edge/RequestErrors.ts"
-import { CsvList } from "./CsvList.ts"
-import { fromCsv, fromEntry, type JobLine, ownText } from "./JobLine.ts"
-import { JsonList } from "./JsonList.ts"
+import type { DryRun } from "../contract/JobBodies.ts"
+import { captionLimit } from "../contract/MediaBody.ts"
+import { JobLines } from "./JobLines.ts"
+import type { LineRules } from "./JobLine.ts"
 
-export const mostRecipients = 100_000
-const mostLinesNamed = 100
-const longestEntry = 262_144
 const rowsAtOnce = 500
 
-/** `JOB_BODY_LIMIT`: the largest body of a job in bytes. */
-const bodyLimit = wholeNumber("JOB_BODY_LIMIT", { from: 1024, to: 1024 * 1024 * 1024, fallback: 64 * 1024 * 1024 })
-
-export interface JobRequest {
+export interface JobCall {
   readonly device: Device
   readonly request: HttpServerRequest.HttpServerRequest
-  /** what a CSV file cannot say itself */
-  readonly settings: typeof JobSettings.Type
   readonly dryRun: boolean
   readonly idempotencyKey: string | undefined
+}
+
+/** What a call asks for, but for its recipients. */
+export interface JobDraft<E> {
+  /** in seconds */
+  readonly delay: number
+  readonly name: string | undefined
+  readonly duplicates: "skip" | "refuse"
+  /** the text or caption that is for all */
+  readonly words: string | undefined
+  /** what is sent, with the words; asked for once the lines are in order */
+  readonly content: Effect.Effect<Composition, E, Scope.Scope>
+  /** two calls with the same one are the same call */
+  readonly print: string
+}
+
+/** A kind of job: how its calls are read. */
+export interface JobKind<E> {
+  readonly own: LineRules["own"]
+  /** Reads the body; its lines are taken as they come. */
+  readonly read: (call: JobCall, lines: JobLines) => Effect.Effect<JobDraft<E>, E, Scope.Scope>
 }
 
 export interface Loaded {
@@ -43,140 +51,86 @@ export interface Loaded {
   readonly optedOut: number
 }
 
-type Failure =
-  | DeviceNotFound
-  | HttpApiError.HttpApiDecodeError
-  | IdempotencyConflict
-  | InvalidJson
-  | JobInvalid
-  | PayloadTooLarge
-  | StorageUnavailable
-  | UnsupportedMediaType
-
-/** Takes jobs of texts in. They are looked through as they come, and become jobs as a whole or not at all. */
+/** Takes jobs in. They are looked through as they come, and become jobs as a whole or not at all. */
 export class JobLoading extends Context.Tag("whatsapp-service/JobLoading")<JobLoading, {
-  readonly load: (request: JobRequest) => Effect.Effect<Either.Either<Loaded, typeof DryRun.Type>, Failure>
+  readonly load: <E>(call: JobCall, kind: JobKind<E>) => Effect.Effect<
+    Either.Either<Loaded, typeof DryRun.Type>,
+    DeviceNotFound | IdempotencyConflict | JobInvalid | StorageUnavailable | E
+  >
 }>() {
   static readonly layer = Layer.effect(
     JobLoading,
     Effect.gen(function*() {
       const jobs = yield* Jobs
-      const limit = yield* bodyLimit
-      const country = Option.getOrUndefined(yield* defaultCountry)
 
-      /** What is wrong with some lines, given the text that they are for. */
-      const check = Effect.fnUntraced(function*(row: number, content: Composition, lines: ReadonlyArray<number>, problems: Problems) {
+      /** Looks for what is wrong with some lines, given the content that they are for. */
+      const check = Effect.fnUntraced(function*(row: number, own: LineRules["own"], content: Composition, lines: JobLines) {
         const needed = placeholdersOf(content)
-        for (let from = 0; from < lines.length; from += rowsAtOnce) {
+        for (let from = 0; from < lines.lines.length; from += rowsAtOnce) {
           for (const { position, variables } of yield* jobs.recipients(row, from, rowsAtOnce)) {
             const missing = needed.find((name) => !Object.hasOwn(variables, name))
-            const line = lines[position]!
-            if (missing === ownText) problems.add({ line, field: ownText, message: "is missing" })
-            else if (missing !== undefined) problems.add({ line, field: missing, message: `there is no value for {{${missing}}}` })
+            const line = lines.lines[position]!
+            if (missing === own) lines.refuse({ line, field: own, message: "is missing" })
+            else if (missing !== undefined) lines.refuse({ line, field: missing, message: `there is no value for {{${missing}}}` })
             else {
-              const filled = fill(content, variables)
-              const wrong = filled._tag === "Text" ? wrongText(filled.text) : undefined
-              if (wrong !== undefined) problems.add({ line, field: ownText, message: wrong })
+              const wrong = wrongWords(fill(content, variables))
+              if (wrong !== undefined) lines.refuse({ line, field: own, message: wrong })
             }
           }
         }
       })
 
-      const load = Effect.fnUntraced(function*(input: JobRequest, row: number) {
-        const { device, dryRun, idempotencyKey, request } = input
-        const list = yield* reader(request.headers["content-type"], country)
-        const hash = createHash("sha256").update(JSON.stringify([input.settings, dryRun]))
-        const problems = makeProblems()
-        const seen = new Set<string>()
-        const lines: Array<number> = []
-        const ownTexts: Array<number> = []
-        const duplicateLines: Array<number> = []
-        let duplicates = 0
-        let bytes = 0
-        let waiting: Array<Recipient> = []
-
-        const take = ({ entry, line }: Entry) => {
-          if (Either.isLeft(entry)) return problems.add({ line, ...entry.left })
-          const { recipient, variables } = entry.right
-          const print = createHash("sha1").update(recipient).update(JSON.stringify(Object.entries(variables).toSorted())).digest("base64")
-          if (seen.has(print)) {
-            duplicates += 1
-            if (duplicateLines.length < mostLinesNamed) duplicateLines.push(line)
-            return
-          }
-          seen.add(print)
-          if (lines.length >= mostRecipients) return problems.add({ line, field: "messages", message: `at most ${mostRecipients} are expected` })
-          if (entry.right.hasOwnText && ownTexts.length < mostLinesNamed) ownTexts.push(line)
-          waiting.push({ position: lines.length, recipient, variables })
-          lines.push(line)
+      const load = Effect.fnUntraced(function*<E>(call: JobCall, { own, read }: JobKind<E>, row: number) {
+        const { deviceId } = call.device
+        const lines = new JobLines((recipients) => jobs.add(row, recipients))
+        const { content: asked, delay, duplicates: policy, name, print, words } = yield* read(call, lines)
+        yield* lines.flush
+        if (policy === "refuse") lines.refuseDuplicates()
+        if (words !== undefined) {
+          for (const line of lines.ownWords) lines.refuse({ line, field: own, message: `there is one ${wordsOf[own]} for all` })
         }
-        const store = Effect.suspend(() => {
-          const full = waiting
-          waiting = []
-          // one that is refused need not be kept
-          return problems.count > 0 || full.length === 0 ? Effect.void : jobs.add(row, full)
-        })
-
-        yield* body(request).pipe(
-          Stream.runForEach(Effect.fnUntraced(function*(chunk) {
-            bytes += chunk.length
-            if (bytes > limit) return yield* new PayloadTooLarge({ limitBytes: limit })
-            hash.update(chunk)
-            for (const entry of yield* list.push(chunk)) take(entry)
-            if (waiting.length >= rowsAtOnce) yield* store
-          }))
+        const total = lines.lines.length
+        if (total === 0 && lines.problemCount === 0) lines.refuse({ line: 1, field: "messages", message: "at least one is expected" })
+        const refused = Effect.suspend(() =>
+          lines.problemCount === 0 ? Effect.void : new JobInvalid({ errorCount: lines.problemCount, errors: lines.problems })
         )
-        for (const entry of yield* list.end) take(entry)
-        yield* store
-        const settings = (yield* list.settings) ?? input.settings
-        const delay = Math.round(settings.delay * 1000)
+        yield* refused
+        const content = yield* asked
+        yield* check(row, own, content, lines)
+        yield* refused
 
-        if (settings.duplicates === "refuse") {
-          for (const line of duplicateLines) problems.add({ line, field: "to", message: "the same message was there before" })
-          problems.count += duplicates - duplicateLines.length
-        }
-        if (settings.message !== undefined) {
-          for (const line of ownTexts) problems.add({ line, field: ownText, message: "there is one text for all" })
-        }
-        if (lines.length === 0 && problems.count === 0) problems.add({ line: 1, field: "messages", message: "at least one is expected" })
-        const content: Composition = { _tag: "Text", text: settings.message ?? `{{${ownText}}}`, mentions: [], preview: null }
-        if (problems.count === 0) yield* check(row, content, lines, problems)
-        if (problems.count > 0) return yield* new JobInvalid({ errorCount: problems.count, errors: problems.named })
-
-        const total = lines.length
+        const { duplicateLines, duplicates } = lines
         const optedOut = yield* jobs.optedOut(row)
-        if (dryRun) {
-          const samples = (yield* jobs.recipients(row, 0, 3)).map(({ recipient, variables }) => {
-            const filled = fill(content, variables)
-            return { to: recipient, message: filled._tag === "Text" ? filled.text : "" }
-          })
-          const estimatedSeconds = Math.round(Math.max(0, total - optedOut - 1) * settings.delay)
-          return Either.left({
-            dryRun: true as const, delaySec: settings.delay, total, duplicates, duplicateLines, optedOut, estimatedSeconds, samples
-          })
+        if (call.dryRun) {
+          const samples = (yield* jobs.recipients(row, 0, 3)).map(({ recipient, variables }) => ({
+            to: recipient,
+            message: wordsIn(fill(content, variables)) ?? ""
+          }))
+          const estimatedSeconds = Math.round(Math.max(0, total - optedOut - 1) * delay)
+          return Either.left({ dryRun: true as const, delaySec: delay, total, duplicates, duplicateLines, optedOut, estimatedSeconds, samples })
         }
         const finished = yield* jobs.finish(row, {
-          deviceId: device.deviceId,
+          deviceId,
           content,
-          delay,
-          name: settings.name,
+          delay: Math.round(delay * 1000),
+          name,
           total,
-          idempotencyKey,
-          requestHash: idempotencyKey === undefined ? undefined : hash.digest("hex")
+          idempotencyKey: call.idempotencyKey,
+          requestHash: call.idempotencyKey === undefined ? undefined : print
         })
         return Either.right({ ...finished, duplicates, duplicateLines, optedOut })
       })
 
       return JobLoading.of({
-        load: Effect.fn("JobLoading.load")((input) =>
+        load: Effect.fn("JobLoading.load")((call, kind) =>
           Effect.acquireUseRelease(
-            jobs.begin({ deviceId: input.device.deviceId, userId: input.device.userId }),
-            (row) => load(input, row),
+            jobs.begin({ deviceId: call.device.deviceId, userId: call.device.userId }),
+            (row) => Effect.scoped(load(call, kind, row)),
             // what has become a job is not met
             (row) => Effect.catchAllCause(jobs.discard(row), (cause) => Effect.logWarning("What is left of a job is removed later", cause))
           ).pipe(
             // the rest of what was refused is dropped as it comes
-            Effect.ensuring(Effect.sync(() => NodeHttpServerRequest.toIncomingMessage(input.request).on("error", () => {}).resume()))
+            Effect.ensuring(Effect.sync(() => NodeHttpServerRequest.toIncomingMessage(call.request).on("error", () => {}).resume()))
           )
         )
       })
@@ -184,86 +138,15 @@ export class JobLoading extends Context.Tag("whatsapp-service/JobLoading")<JobLo
   )
 }
 
-/** Not the platform's: that one ends the connection with the reading, and nobody hears why. */
-const body = (request: HttpServerRequest.HttpServerRequest) =>
-  NodeStream.fromReadable<InvalidJson, Uint8Array>(
-    () => NodeHttpServerRequest.toIncomingMessage(request),
-    () => new InvalidJson(),
-    { closeOnDone: false }
-  )
+const wordsOf = { message: "text", caption: "caption" } as const
 
-interface Entry {
-  readonly line: number
-  readonly entry: Either.Either<JobLine, Omit<BadLine, "line">>
-}
-
-interface Reader {
-  readonly push: (chunk: Uint8Array) => Effect.Effect<ReadonlyArray<Entry>, InvalidJson | JobInvalid>
-  readonly end: Effect.Effect<ReadonlyArray<Entry>, InvalidJson | JobInvalid>
-  /** those in the body, if it can say any */
-  readonly settings: Effect.Effect<typeof JobSettings.Type | undefined, HttpApiError.HttpApiDecodeError | InvalidJson>
-}
-
-const JsonRest = Schema.decodeUnknown(Schema.Struct({
-  ...JobSettings.fields,
-  messages: Schema.optional(Schema.Array(Schema.Unknown)),
-  recipients: Schema.optional(Schema.Array(Schema.Unknown))
-}), { onExcessProperty: "error", errors: "all" })
-
-/** By the body's type; one without a type is JSON. */
-const reader = (contentType: string | undefined, country: string | undefined): Effect.Effect<Reader, UnsupportedMediaType> => {
-  const utf8 = new TextDecoder("utf-8", { fatal: true })
-  const type = contentType?.split(";")[0]!.trim().toLowerCase() ?? "application/json"
-  if (type === "application/json") {
-    const list = new JsonList(new Set(["messages", "recipients"]), longestEntry)
-    let line = 0
-    const read = (text: () => string) =>
-      Effect.try({
-        try: () => list.push(text()).map((entry): Entry => ({ line: ++line, entry: fromEntry(entry, country) })),
-        catch: () => new InvalidJson()
-      })
-    const rest = Effect.try({ try: () => list.end(), catch: () => new InvalidJson() })
-    return Effect.succeed({
-      push: (chunk) => read(() => utf8.decode(chunk, { stream: true })),
-      end: read(() => utf8.decode()),
-      settings: Effect.flatMap(rest, (sent) => Effect.catchAll(JsonRest(sent), HttpApiError.HttpApiDecodeError.refailParseError))
-    })
-  }
-  if (type === "text/csv") {
-    const list = new CsvList(longestEntry)
-    const read = (lines: () => ReturnType<CsvList["push"]>) =>
-      Effect.try({
-        try: () => lines().map(({ fields, line }): Entry => ({ line, entry: fromCsv(fields, country) })),
-        catch: (error) => {
-          const message = error instanceof SyntaxError ? error.message : "the file is not in UTF-8"
-          return new JobInvalid({ errorCount: 1, errors: [{ line: list.lines, field: "csv", message }] })
-        }
-      })
-    return Effect.succeed({
-      push: (chunk) => read(() => list.push(utf8.decode(chunk, { stream: true }))),
-      end: read(() => [...list.push(utf8.decode()), ...list.end()]),
-      settings: Effect.succeed(undefined)
-    })
-  }
-  return new UnsupportedMediaType()
-}
-
-interface Problems {
-  count: number
-  readonly named: Array<BadLine>
-  readonly add: (problem: BadLine) => void
-}
-const makeProblems = (): Problems => ({
-  count: 0,
-  named: [],
-  add(problem) {
-    this.count += 1
-    if (this.named.length < mostLinesNamed) this.named.push(problem)
-  }
-})
+const wordsIn = (content: Composition): string | null =>
+  content._tag === "Text" ? content.text : content._tag === "Media" ? content.caption : null
 
 const validText = Schema.is(MessageText)
-const wrongText = (text: string) => {
-  const isEmpty = text.trim() === ""
-  return validText(text) ? undefined : isEmpty ? "the text is empty" : "the text is longer than 65536 bytes"
+const wrongWords = (content: Composition): string | undefined => {
+  const words = wordsIn(content)
+  if (content._tag === "Media") return (words?.length ?? 0) > captionLimit ? `is longer than ${captionLimit} characters` : undefined
+  const isEmpty = words?.trim() === ""
+  return words === null || validText(words) ? undefined : isEmpty ? "the text is empty" : "the text is longer than 65536 bytes"
 }

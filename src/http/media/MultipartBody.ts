@@ -1,43 +1,49 @@
+import type { HttpServerRequest } from "@effect/platform"
 import { Effect } from "effect"
 import type { IncomingMessage } from "node:http"
 import * as Multipart from "multipasta"
 import { type InvalidMultipart as Invalid, InvalidMultipart } from "../../domain/Media.ts"
 
-/** `media` is what older clients call it. */
-const fileFields = new Set(["file", "media"])
+/** `media` is what older clients call the file. */
+const partOf = (info: Multipart.PartInfo) => nameOf(info) === "media" ? "file" : nameOf(info)
 const mostParts = 20
 const largestField = 64 * 1024
 /** in milliseconds: a client that sends nothing for so long has gone */
 const silence = 60_000
 
-/** A file as it comes: its bytes are read while the request is. */
+export const isMultipart = (request: HttpServerRequest.HttpServerRequest) =>
+  /^multipart\/form-data\s*(;|$)/i.test(request.headers["content-type"] ?? "")
+
+/** A part as it comes: its bytes are read while the request is. */
 export interface IncomingFile {
-  readonly field: string
   readonly fileName: string | null
   readonly bytes: AsyncIterable<Uint8Array>
 }
 
-export interface MultipartForm<A> {
-  readonly fields: Readonly<Record<string, string>>
-  readonly file: A | undefined
-}
+type Fields = Readonly<Record<string, string>>
 
 /**
- * Reads a multipart body piece by piece. The one file in it is handed to `keep` together with the fields that came before it;
- * what follows is not read before the file is, so no more than a piece of it is ever in memory.
+ * Reads a multipart body piece by piece, and answers its fields. Each part that `takers` names is handed to its taker together
+ * with the fields that came before it; what follows is not read before the part is, so no more than a piece of it is ever in
+ * memory. `file` is a file's part; the others may also be without a file name.
  */
-export const readMultipart = <A, E>(
+export const readMultipart = <E, R>(
   source: IncomingMessage,
-  keep: (file: IncomingFile, fieldsBefore: Readonly<Record<string, string>>) => Effect.Effect<A, E>
-): Effect.Effect<MultipartForm<A>, E | Invalid> =>
-  Effect.gen(function*() {
+  takers: Readonly<Record<string, (part: IncomingFile, fieldsBefore: Fields) => Effect.Effect<void, E, R>>>
+): Effect.Effect<Fields, E | Invalid, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => makeReader(source, new Set(Object.keys(takers)))),
+    Effect.fnUntraced(function*(reader) {
+      const next = fromReader(() => reader.nextPart())
+      for (let part = yield* next; part !== undefined; part = yield* next) {
+        yield* takers[part.field]!(part, { ...reader.fields })
+        part.drop()
+      }
+      return reader.fields
+    }),
     // an answer that is sent while the body is still coming reaches only a client whose body is taken
-    const reader = yield* Effect.acquireRelease(Effect.sync(() => makeReader(source)), (made) => Effect.sync(made.drop))
-    const first = yield* fromReader(() => reader.nextFile())
-    const kept = first === undefined ? undefined : yield* keep(first, { ...reader.fields })
-    yield* fromReader(() => reader.finish())
-    return { fields: reader.fields, file: kept }
-  }).pipe(Effect.scoped)
+    (reader) => Effect.sync(reader.drop)
+  )
 
 const fromReader = <A>(run: () => Promise<A>) =>
   Effect.tryPromise({
@@ -45,10 +51,20 @@ const fromReader = <A>(run: () => Promise<A>) =>
     catch: (error) => error instanceof InvalidMultipart ? error : new InvalidMultipart({ field: "body", reason: "it broke off" })
   })
 
-const makeReader = (source: IncomingMessage) => {
+interface Part {
+  readonly field: string
+  readonly fileName: string | null
+  pieces: Array<Uint8Array>
+  complete: boolean
+  /** nobody reads it any more */
+  dropped: boolean
+}
+
+const makeReader = (source: IncomingMessage, names: ReadonlySet<string>) => {
   const fields: Record<string, string> = Object.create(null)
-  let pieces: Array<Uint8Array> = []
-  let file: { readonly field: string; readonly fileName: string | null; complete: boolean } | undefined
+  const seen = new Set<string>()
+  /** begun, and not handed out yet */
+  const parts: Array<Part> = []
   let wrong: InvalidMultipart | undefined
   let done = false
   const refuse = (field: string, reason: string) => {
@@ -59,23 +75,25 @@ const makeReader = (source: IncomingMessage) => {
     headers: headersOf(source),
     maxParts: mostParts,
     maxFieldSize: largestField,
-    isFile: (info) => fileNameOf(info) !== undefined,
+    isFile: (info) => fileNameOf(info) !== undefined || (partOf(info) !== "file" && names.has(nameOf(info))),
     onField: (info, value) => {
       const field = nameOf(info)
       if (field in fields) refuse(field, "it is there twice")
       else fields[field] = Buffer.from(value).toString()
     },
     onFile: (info) => {
-      const field = nameOf(info)
-      if (file !== undefined || !fileFields.has(field)) {
-        refuse(field, file === undefined ? "the file is expected in the field 'file'" : "one file is expected")
+      const field = partOf(info)
+      if (!names.has(field) || seen.has(field)) {
+        const twice = field === "file" ? "one file is expected" : "it is there twice"
+        refuse(field, seen.has(field) ? twice : "the file is expected in the field 'file'")
         return () => {}
       }
-      const own = { field, fileName: fileNameOf(info) ?? null, complete: false }
-      file = own
+      const part: Part = { field, fileName: fileNameOf(info) ?? null, pieces: [], complete: false, dropped: false }
+      seen.add(field)
+      parts.push(part)
       return (piece) => {
-        if (piece === null) own.complete = true
-        else pieces.push(Buffer.from(piece))
+        if (piece === null) part.complete = true
+        else if (!part.dropped) part.pieces.push(Buffer.from(piece))
       }
     },
     onError: (error) => refuse(...explain(error)),
@@ -102,14 +120,14 @@ const makeReader = (source: IncomingMessage) => {
     while (!enough() && !state.ended) await pull()
   }
 
-  async function* bytes(own: { readonly complete: boolean }) {
+  async function* bytes(part: Part) {
     for (;;) {
-      const some = pieces
-      pieces = []
+      const some = part.pieces
+      part.pieces = []
       yield* some
-      if (pieces.length > 0) continue
-      if (own.complete) return
-      if (state.ended) throw new InvalidMultipart({ field: "file", reason: "it broke off" })
+      if (part.pieces.length > 0) continue
+      if (part.complete) return
+      if (state.ended) throw new InvalidMultipart({ field: part.field, reason: "it broke off" })
       // oxlint-disable-next-line no-await-in-loop -- one piece after the other is the point
       await pull()
     }
@@ -117,15 +135,16 @@ const makeReader = (source: IncomingMessage) => {
 
   return {
     fields,
-    nextFile: async (): Promise<IncomingFile | undefined> => {
-      await pullUntil(() => file !== undefined)
-      return file === undefined ? undefined : { field: file.field, fileName: file.fileName, bytes: bytes(file) }
-    },
-    finish: async () => {
-      await pullUntil(() => {
-        pieces = []
-        return false
-      })
+    /** none at the end of the body */
+    nextPart: async () => {
+      await pullUntil(() => parts.length > 0)
+      const part = parts.shift()
+      if (part === undefined) return undefined
+      const drop = () => {
+        part.pieces = []
+        part.dropped = true
+      }
+      return { field: part.field, fileName: part.fileName, bytes: bytes(part), drop }
     },
     drop: () => {
       source.on("error", () => {})
