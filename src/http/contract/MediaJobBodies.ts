@@ -68,7 +68,7 @@ export const mediaJobRequestBody = (named: boolean) => {
             file: { type: "string", format: "binary" }
           }
         },
-        example: { delay: "3", messages: JSON.stringify(list), file: "…" }
+        example: { delay: 3, messages: JSON.stringify(list), file: "…" }
       },
       "application/json": {
         schema: {
