@@ -5,6 +5,9 @@ const patient = { pool: "forks", testTimeout: 30_000, hookTimeout: 60_000 } as c
 // dozens of starts of the built program, and hours of virtual time in small steps
 const slow = ["tests/runtime/commandLine.test.ts", "tests/plugins/webhooks.test.ts"]
 
+// whole processes, but soon done
+const short = ["tests/e2e/lifecycle.test.ts", "tests/e2e/anything.test.ts"]
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,9 +22,9 @@ export default defineConfig({
         }
       },
       // these change libraries for the whole process, or are about processes
-      { test: { ...patient, name: "whole", include: ["tests/{faults,whatsapp}/**/*.test.ts", "tests/e2e/lifecycle.test.ts"] } },
+      { test: { ...patient, name: "whole", include: ["tests/{faults,whatsapp}/**/*.test.ts", ...short] } },
       // minutes of real time: frozen and killed processes, proxies, retries
-      { test: { ...patient, name: "long", include: ["tests/{chaos,e2e,storms}/**/*.test.ts", ...slow], exclude: ["tests/e2e/lifecycle.test.ts"] } }
+      { test: { ...patient, name: "long", include: ["tests/{chaos,e2e,storms}/**/*.test.ts", ...slow], exclude: short } }
     ]
   }
 })

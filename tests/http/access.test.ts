@@ -1,18 +1,11 @@
-import { HttpApi } from "@effect/platform"
 import { describe, expect, it, layer } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import type { ApiKeyScope } from "../../src/domain/ApiKey.ts"
-import { Api } from "../../src/http/Api.ts"
 import { access } from "../../src/http/auth/Access.ts"
 import { Users } from "../../src/sql/Users.ts"
+import { endpoints } from "../support/endpoints.ts"
 import { api, ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 import { promised } from "../support/promisedEndpoints.ts"
-
-const endpoints: Array<{ readonly method: string; readonly path: string }> = []
-HttpApi.reflect(Api, {
-  onGroup: () => {},
-  onEndpoint: ({ endpoint }) => void endpoints.push({ method: endpoint.method, path: endpoint.path })
-})
 
 /** What it takes for the call to be more than refused: a body that is valid. */
 const text = { phone: "6281234567890", message: "halo" }

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import type { IncomingMessage } from "node:http"
 import { wholeNumber } from "../../domain/Settings.ts"
 import { InvalidJson, PayloadTooLarge, UnsupportedMediaType } from "./RequestErrors.ts"
+import { parseJson } from "./WellFormedJson.ts"
 
 /** `BODY_LIMIT`: the largest JSON body in bytes. */
 export const bodyLimit = wholeNumber("BODY_LIMIT", { from: 1024, to: 64 * 1024 * 1024, fallback: 256 * 1024 })
@@ -32,7 +33,7 @@ const json = (request: HttpServerRequest.HttpServerRequest, limit: number): Effe
     if (Number(request.headers["content-length"] ?? 0) > limit) return yield* new PayloadTooLarge({ limitBytes: limit })
     const bytes = yield* read(NodeHttpServerRequest.toIncomingMessage(request), limit)
     return yield* Effect.try({
-      try: (): unknown => bytes.length === 0 ? null : JSON.parse(utf8.decode(bytes)),
+      try: (): unknown => bytes.length === 0 ? null : parseJson(utf8.decode(bytes)),
       catch: () => new InvalidJson()
     })
   })

@@ -1,3 +1,5 @@
+import { parseJson } from "../edge/WellFormedJson.ts"
+
 /**
  * Reads `{ …, "messages": [ …, … ], … }` as it comes: the entries of the list one by one, and the rest at the end. What is held
  * of it is one entry and the rest. Throws `SyntaxError` where it is no JSON.
@@ -37,7 +39,7 @@ export class JsonList {
     const close = (end: number) => {
       take(end)
       start = end
-      if (this.entry.trim() !== "") entries.push(JSON.parse(this.entry))
+      if (this.entry.trim() !== "") entries.push(parseJson(this.entry))
       else if (piece[end] === "," || this.afterComma) throw new SyntaxError("an entry is empty")
       this.entry = ""
       this.afterComma = piece[end] === ","
@@ -96,6 +98,6 @@ export class JsonList {
   /** The object with an empty list in the place of the entries. */
   end(): unknown {
     if (this.state === "list") throw new SyntaxError("the list does not end")
-    return JSON.parse(this.rest)
+    return parseJson(this.rest)
   }
 }
