@@ -209,6 +209,7 @@ const factOf = (groupId: Jid, change: GroupChange, author: ChatRef | null): Grou
       return changed({ joinApproval: change.on })
     case "MemberAddMode":
       return changed({ memberAddMode: change.mode })
+    case "Picture":
     case "NoPicture":
       return GroupFact.Picture({ groupId, author })
     case "Leave":

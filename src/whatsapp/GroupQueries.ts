@@ -101,6 +101,11 @@ export const makeGroupQueries = (sock: WASocket, ask: Ask, parts: {
           const mode = wanted.mode === "everyone" ? "all_member_add" : "admin_add"
           return yield* Effect.asVoid(change(groupId, node("member_add_mode", {}, Buffer.from(mode))))
         }
+        case "Picture": {
+          const attrs = { to: "s.whatsapp.net", target: groupId, type: "set", xmlns: "w:profile:picture" }
+          const content = [node("picture", { type: "image" }, wanted.jpeg)]
+          return yield* Effect.mapError(ask("group picture", () => sock.query({ tag: "iq", attrs, content })), refused)
+        }
         case "NoPicture":
           return yield* Effect.mapError(ask("group picture", () => sock.removeProfilePicture(groupId)), refused)
         case "Leave": {

@@ -1,12 +1,17 @@
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import { Agent } from "undici"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type EmulatorServer, startEmulator } from "../../src/emulator/EmulatorServer.ts"
 import type { Phone } from "../../src/emulator/Phone.ts"
 import { e2eDatabases } from "../support/e2eDatabases.ts"
 import { until } from "../support/process.ts"
+import { sampleFiles } from "../support/sampleFiles.ts"
 import { makeService, type Service, type SseEvent } from "../support/service.ts"
 
 const base = "/api/whatsapp-multi-device/devices"
 const numbers = { siti: "6281211110001", rudi: "6281211110002", budi: "6281299990001", ani: "6281299990002", dewi: "6281299990003", joko: "6281299990004" }
+const filesIn = (folder: string) => readdirSync(join(folder, "media"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length
 const jidOf = (phone: string) => `${phone}@s.whatsapp.net`
 
 describe.each(e2eDatabases)("groups, by the built service on $name", (database) => {
@@ -125,6 +130,28 @@ describe.each(e2eDatabases)("groups, by the built service on $name", (database) 
     await ask("PUT", `groups/${groupId}/settings`, { locked: true, joinApproval: true })
     expect(emulator.groups.find(groupId)).toMatchObject({ locked: true, approval: true })
     expect((await ask("GET", `groups/${groupId}/info?refresh=true`))).toMatchObject({ description: "Untuk kita", locked: true, joinApproval: true })
+  }, 60_000)
+
+  it("get a picture and lose it, and everybody is told", async () => {
+    const picture = sampleFiles.picture(640, 640, 20_000)
+    const form = new FormData()
+    form.append("file", new Blob([new Uint8Array(picture)]), "logo.jpg")
+    const before = filesIn(service.dataDir)
+    const { status } = await service.upload(`${base}/${device}/groups/${groupId}/picture`, form, {}, "PUT")
+    expect(status).toBe(200)
+    const byDevice = await told("the picture", "group.updated", ({ data }) => (data["changes"] as ReadonlyArray<string>).includes("picture"))
+    expect(byDevice.data).toMatchObject({ author: { phone: phones.siti.phone } })
+    await told("the picture, to another", "group.updated", ({ data }) => (data["changes"] as ReadonlyArray<string>).includes("picture"), second)
+    const url = phones.budi.profile.groupPicture(groupId)!.url
+    const dispatcher = new Agent({ connect: { ca: emulator.mediaCa } })
+    const shown = Buffer.from(await (await fetch(url, { dispatcher } as object)).arrayBuffer())
+    await dispatcher.close()
+    expect(shown.equals(picture)).toBe(true)
+    // it is WhatsApp's to keep
+    expect(filesIn(service.dataDir)).toBe(before)
+    await ask("DELETE", `groups/${groupId}/picture`)
+    expect(phones.budi.profile.groupPicture(groupId)).toBeUndefined()
+    expect(await call("PUT", `groups/${groupId}/picture`, { mediaId: "0".repeat(32) })).toEqual([404, "MEDIA_NOT_FOUND"])
   }, 60_000)
 
   it("let people in by their link, once an administrator has agreed", async () => {

@@ -28,6 +28,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`POST ${api}/devices/:deviceId/send-media`]: { phone: "6281234567890", mediaId: "0".repeat(32) },
   [`POST ${api}/devices/:deviceId/groups/:groupId/send-media`]: { mediaId: "0".repeat(32) },
   [`POST ${api}/devices/:deviceId/chats/:jid/typing`]: {},
+  [`PUT ${api}/devices/:deviceId/groups/:groupId/picture`]: { mediaId: "0".repeat(32) },
   [`POST ${api}/devices/:deviceId/groups`]: { name: "Keluarga", participants: [] },
   [`POST ${api}/devices/:deviceId/groups/join`]: { invite: "AbCdEfGhIjKl" },
   [`POST ${api}/devices/:deviceId/send-group-message`]: { groupId: "120363000000000001", message: "halo" },

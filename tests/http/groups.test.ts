@@ -1,3 +1,4 @@
+import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Ref } from "effect"
 import type { Device } from "../../src/domain/Device.ts"
@@ -5,7 +6,8 @@ import { GroupFact } from "../../src/domain/GroupFact.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { Groups } from "../../src/sql/Groups.ts"
 import { groupJid, refOf, snapshot } from "../support/fakeGroups.ts"
-import { api, ask, httpLayer, makeDevice, makeUser, Stage } from "../support/http.ts"
+import { api, ask, baseUrl, httpLayer, makeDevice, makeUser, Stage } from "../support/http.ts"
+import { sampleFiles } from "../support/sampleFiles.ts"
 
 const own = "6281200000001"
 const online = { status: "connected", reason: null, reasonText: null, retryAt: null, restriction: null } as const
@@ -167,5 +169,39 @@ layer(httpLayer())("groups", (it) => {
       yield* tell(deviceId, { ...snapshot(groupId, "Toko"), ownRole: null })
       const outside = yield* call("POST", "/send-group-message", { groupId, message: "x" })
       expect([outside.status, outside.json.error.code]).toEqual([403, "NOT_GROUP_MEMBER"])
+    }))
+
+  it.effect("take a square JPEG for a picture, and name what is wrong with another", () =>
+    Effect.gen(function*() {
+      const { call, deviceId, token } = yield* scene
+      const path = `/groups/${groupJid("101")}/picture`
+      yield* tell(deviceId, snapshot(groupJid("101"), "Toko"))
+      const base = yield* baseUrl
+      const put = (file: Buffer) =>
+        Effect.promise(async () => {
+          const form = new FormData()
+          form.append("file", new Blob([new Uint8Array(file)]), "x.jpg")
+          const answer = await fetch(`${base}${api}/devices/${deviceId}${path}`, { method: "PUT", body: form, headers: { authorization: `Bearer ${token}` } })
+          // oxlint-disable-next-line typescript/no-explicit-any
+          return { status: answer.status, json: (await answer.json()) as any }
+        })
+      const kept = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT id FROM media_files`)
+      const before = yield* kept
+      const cases = [
+        [sampleFiles.png(), 400, "GROUP_PICTURE_INVALID", { field: "file", width: null, height: null }],
+        [sampleFiles.jpeg(), 400, "GROUP_PICTURE_INVALID", { field: "file", width: null, height: null }],
+        [sampleFiles.picture(640, 480), 400, "GROUP_PICTURE_INVALID", { field: "file", width: 640, height: 480 }],
+        [sampleFiles.picture(100, 100), 400, "GROUP_PICTURE_INVALID", { field: "file", width: 100, height: 100 }],
+        [sampleFiles.picture(2000, 2000), 400, "GROUP_PICTURE_INVALID", { field: "file", width: 2000, height: 2000 }],
+        [sampleFiles.picture(640, 640, 600_000), 413, "MEDIA_TOO_LARGE", { field: "file", limitBytes: 524_288 }]
+      ] as const
+      for (const [file, status, code, details] of cases) {
+        const answer = yield* put(file)
+        expect([answer.status, answer.json.error]).toMatchObject([status, { code, details }])
+      }
+      expect((yield* put(sampleFiles.picture(192, 192))).status).toBe(200)
+      expect((yield* call("PUT", path, { mediaId: "0".repeat(32), url: "https://example.com/a.jpg" })).json.error.details[0].field).toBe("url")
+      expect((yield* call("PUT", `/groups/${groupJid("403")}/picture`, { url: "http://127.0.0.1/a.jpg" })).json.error.code).toBe("MEDIA_UNREACHABLE")
+      expect(yield* kept).toEqual(before)
     }))
 })

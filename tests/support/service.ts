@@ -58,8 +58,8 @@ export const makeService = async (
   }
 
   /** A form, with its answer. */
-  const upload = async (path: string, form: FormData, headers: Record<string, string> = {}) => {
-    const response = await fetch(url + path, { method: "POST", body: form, headers: { authorization: `Bearer ${token}`, ...headers } })
+  const upload = async (path: string, form: FormData, headers: Record<string, string> = {}, method: "POST" | "PUT" = "POST") => {
+    const response = await fetch(url + path, { method, body: form, headers: { authorization: `Bearer ${token}`, ...headers } })
     return { status: response.status, headers: response.headers, json: (await response.json()) as Answer }
   }
 

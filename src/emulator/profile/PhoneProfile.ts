@@ -41,6 +41,10 @@ export class PhoneProfile {
     return this.#pictures.set(this.#account, image)
   }
 
+  groupPicture(jid: string): Picture | undefined {
+    return this.#pictures.of(this.#entered(jid))
+  }
+
   async setGroupPicture(jid: string, image?: Buffer): Promise<Picture | undefined> {
     return this.#pictures.setOf(this.#entered(jid), this.#account, image)
   }

@@ -90,6 +90,7 @@ export const access: Readonly<Record<string, AccessRule>> = {
   "PUT /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/subject": admin("manage"),
   "PUT /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/description": admin("manage"),
   "PUT /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/settings": admin("manage"),
+  "PUT /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/picture": admin("manage"),
   "DELETE /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/picture": admin("manage"),
   "POST /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/leave": admin("manage"),
   "GET /api/whatsapp-multi-device/devices/:deviceId/groups/:groupId/invite": admin("manage"),

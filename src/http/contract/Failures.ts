@@ -4,7 +4,7 @@ import { Forbidden, InvalidCredentials, TooManyAttempts, Unauthorized } from "..
 import { ApiKeyNotFound, InsufficientScope, TooManyApiKeys } from "../../domain/ApiKey.ts"
 import { DeviceAlreadyPaired, DeviceBusy, DeviceElsewhere, DeviceExists, DeviceNotConnected, DeviceNotFound, NotPairing, WhatsAppUnanswered } from "../../domain/Device.ts"
 import { StatisticsPeriodInvalid } from "../../domain/Figures.ts"
-import { GroupNotFound, GroupRefused, InviteNotFound, NotGroupAdmin, NotGroupMember, ParticipantRefused } from "../../domain/Group.ts"
+import { GroupNotFound, GroupPictureInvalid, GroupRefused, InviteNotFound, NotGroupAdmin, NotGroupMember, ParticipantRefused } from "../../domain/Group.ts"
 import { JobInvalid, JobNotChangeable, JobNotFound } from "../../domain/Job.ts"
 import {
   InvalidMultipart, MediaNotFound, MediaNotStored, MediaStorageFull, MediaTooLarge, MediaTypeMismatch, MediaUnreachable, MessageHasNoMedia
@@ -46,6 +46,7 @@ export const statisticsPeriodInvalid = Envelope.failure(StatisticsPeriodInvalid)
 export const groupNotFound = Envelope.failure(GroupNotFound)
 export const notGroupMember = Envelope.failure(NotGroupMember)
 export const notGroupAdmin = Envelope.failure(NotGroupAdmin)
+export const groupPictureInvalid = Envelope.failure(GroupPictureInvalid)
 export const groupRefused = Envelope.failure(GroupRefused)
 export const participantRefused = Envelope.failure(ParticipantRefused)
 export const inviteNotFound = Envelope.failure(InviteNotFound)

@@ -1,16 +1,19 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
+import { largestPicture, pictureSide } from "../../domain/Group.ts"
 import * as Envelope from "../Envelope.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
 import {
-  deviceBusy, deviceElsewhere, deviceNotConnected, groupNotFound, groupRefused, inviteNotFound, notGroupAdmin, notGroupMember, participantRefused,
-  whatsAppUnanswered
+  deviceBusy, deviceElsewhere, deviceNotConnected, groupNotFound, groupPictureInvalid, groupRefused, invalidMultipart, inviteNotFound,
+  mediaNotFound, mediaNotStored, mediaStorageFull, mediaTooLarge, mediaUnreachable, messageHasNoMedia, messageNotFound, notGroupAdmin,
+  notGroupMember, participantRefused, whatsAppUnanswered
 } from "./Failures.ts"
 import {
   AdminPath, CreateBody, CreatedGroup, DescriptionBody, GroupInfo, GroupPath, GroupView, InviteLink, JoinBody, Joined, JoinRequests, Left,
   NameBody, ParticipantPath, PeopleBody, Results, SettingsBody
 } from "./GroupBodies.ts"
+import { PictureBody } from "./MediaBody.ts"
 import { Flag, limitOf, pageOf, RowId } from "./Paging.ts"
 
 const perPerson = "WhatsApp answers for each person: `done`, `invite_required` (with an invitation), `not_found`, `recently_left`, " +
@@ -157,6 +160,21 @@ export const GroupsApi = HttpApiGroup.make("groups")
         summary: "Change a group's settings",
         description: "`announcement`: only administrators write; `locked`: only they change name, picture and description; `joinApproval`: they let " +
           "in who comes by the link; `memberAddMode`: who may add others. WhatsApp takes them one by one, in this order."
+      }))
+  )
+  .add(
+    HttpApiEndpoint.put("setPicture", "/devices/:deviceId/groups/:groupId/picture")
+      .setPath(GroupPath).setPayload(PictureBody)
+      .addSuccess(Envelope.success(GroupInfo))
+      .addError(deviceNotConnected).addError(deviceElsewhere).addError(deviceBusy)
+      .addError(whatsAppUnanswered).addError(groupRefused).addError(groupNotFound)
+      .addError(notGroupMember).addError(notGroupAdmin).addError(groupPictureInvalid)
+      .addError(messageNotFound).addError(messageHasNoMedia).addError(mediaNotStored).addError(mediaNotFound)
+      .addError(mediaTooLarge).addError(mediaUnreachable).addError(mediaStorageFull).addError(invalidMultipart)
+      .annotateContext(OpenApi.annotations({
+        summary: "Set a group's picture",
+        description: `A square JPEG image of ${pictureSide.from} to ${pictureSide.to} pixels a side and at most ${largestPicture / 1024} KiB, sent ` +
+          "to WhatsApp as it is: as a form with the image in `file`, or as JSON with its `url`, `mediaId` or `sourceMessageId`."
       }))
   )
   .add(

@@ -92,4 +92,7 @@ export const GroupMediaBody = Schema.Union(
   GroupMediaByReference,
   HttpApiSchema.MultipartStream(Schema.Struct(form).annotations({ examples: [{ ...example, file: "…" }] }))
 )
+/** A group's picture. */
+export const PictureByReference = withAliases(oneSource(closed(sources)), { mediaUrl: "url" }, { url: "https://example.com/logo.jpg" })
 export const FileBody = HttpApiSchema.MultipartStream(Schema.Struct({ file: binary }).annotations({ examples: [{ file: "…" }] }))
+export const PictureBody = Schema.Union(PictureByReference, FileBody)

@@ -8,6 +8,7 @@ import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import type { SettingsBody } from "../contract/GroupBodies.ts"
 import { page } from "../contract/Paging.ts"
+import { makeGroupPictures } from "../media/GroupPicture.ts"
 import { groupView, makeGroupReading } from "./GroupReading.ts"
 
 export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
@@ -15,6 +16,7 @@ export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
     const commands = yield* GroupCommands
     const groups = yield* Groups
     const reading = yield* makeGroupReading
+    const pictureOf = yield* makeGroupPictures
 
     const list = Effect.fnUntraced(function*(query: GroupQuery) {
       const { device } = yield* CallerDevice
@@ -71,6 +73,11 @@ export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
       .handle("describe", ({ path: { groupId }, payload: { description } }) =>
         change(groupId, { _tag: "Description", description: description === "" ? null : description }))
       .handle("set", ({ path: { groupId }, payload }) => change(groupId, ...settingChanges(payload)))
+      .handleRaw("setPicture", ({ path: { groupId }, request }) =>
+        Effect.flatMap(CallerDevice, ({ device: { deviceId } }) => pictureOf(deviceId, request)).pipe(
+          Effect.flatMap((jpeg) => change(groupId, { _tag: "Picture", jpeg })),
+          Effect.scoped
+        ))
       .handle("removePicture", ({ path: { groupId } }) => change(groupId, { _tag: "NoPicture" }))
       .handle("leave", ({ path: { groupId } }) => Effect.as(change(groupId, { _tag: "Leave" }), { groupId, status: "left" as const }))
       .handle("invite", ({ path: { groupId } }) => invite(groupId, false))
