@@ -14,6 +14,7 @@ import type { Connection, QueryFailed, SendError, TransferFailed } from "../what
 import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { makeGathering } from "./Gathering.ts"
 import { makeMediaUploads } from "./MediaUploads.ts"
+import { makePacer, type Outlook } from "./Pacer.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -58,6 +59,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const messages = yield* Messages
       const signals = yield* Signals
       const uploadsOf = yield* makeMediaUploads
+      const pacerOf = yield* makePacer
 
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
@@ -119,6 +121,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const uploadingChats = new Set<string>()
         const uploadTries = new Map<number, number>()
         const upload = uploadsOf(deviceId, connection)
+        const pacer = pacerOf(deviceId)
         /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
         const movedChats = new Set<string>()
         /** Jobs of which a message is on its way, and that wait between two. */
@@ -191,8 +194,10 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             uploadTries.delete(row.id)
             uploadingChats.delete(row.chatKey)
             failpoint("outbox.taken")
+            yield* pacer.showTyping(connection, to.value, row)
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* claim({ row, payload }))) return
+            yield* pacer.go(row)
             failpoint("outbox.claimed")
             const [took, proof] = yield* Effect.timed(
               Effect.raceFirst(connection.send(to.value, row.messageId, payload), received(deviceId, row))
@@ -231,6 +236,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
               Effect.zipRight(signals.messagesChanged([row.messageId])),
               Effect.ensuring(
                 Effect.suspend(() => {
+                  pacer.end(row)
                   busyChats.delete(row.chatKey)
                   busyJobs.delete(waitsBetween(row) ?? "")
                   uploadingChats.delete(row.chatKey)
@@ -246,10 +252,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           if (busyChats.has(row.chatKey) || movedChats.has(row.chatKey)) return
           const job = waitsBetween(row)
           if (job !== undefined && busyJobs.has(job)) return
-          if (needsUpload(row)) {
-            if (uploadingChats.size >= uploadLanes) return
-            uploadingChats.add(row.chatKey)
-          }
+          if (needsUpload(row) && uploadingChats.size >= uploadLanes) return
+          if (!(yield* pacer.admit(row))) return
+          if (needsUpload(row)) uploadingChats.add(row.chatKey)
           busyChats.add(row.chatKey)
           if (job !== undefined) busyJobs.add(job)
           yield* FiberSet.run(fibers, send(row))
@@ -257,8 +262,14 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
 
         const pass = Effect.gen(function*() {
           movedChats.clear()
-          yield* Effect.forEach(yield* outbox.due(deviceId, lanes * 2), launch, { discard: true })
-          yield* Effect.race(Queue.take(wake), Effect.sleep(busyChats.size > 0 ? whileInFlight : yield* idleTime(deviceId)))
+          const outlook = yield* pacer.look
+          if (!outlook.isShut) {
+            yield* Effect.forEach(yield* outbox.due(deviceId, lanes * 2, outlook.allowed), launch, { discard: true })
+            // what is put aside may have hidden others
+            if (yield* pacer.putAside) return
+          }
+          const idle = busyChats.size > 0 ? whileInFlight : yield* idleTime(deviceId, outlook)
+          yield* Effect.race(Queue.take(wake), Effect.sleep(yield* pacer.sooner(idle)))
         })
 
         const passes = pass.pipe(
@@ -270,8 +281,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         return yield* Effect.forever(Effect.zipRight(passes, Effect.yieldNow()))
       }, Effect.scoped)
 
-      const idleTime = Effect.fnUntraced(function*(deviceId: DeviceId) {
-        const next = yield* outbox.nextDueAt(deviceId)
+      const idleTime = Effect.fnUntraced(function*(deviceId: DeviceId, { allowed, isShut }: Outlook) {
+        if (isShut) return whenIdle
+        const next = yield* outbox.nextDueAt(deviceId, allowed)
         const now = yield* DateTime.now
         return Option.match(next, {
           onNone: () => whenIdle,

@@ -12,6 +12,7 @@ import groups from "./migrations/0006_groups.ts"
 import media from "./migrations/0007_media.ts"
 import jobs from "./migrations/0008_jobs.ts"
 import webhooks from "./migrations/0009_webhooks.ts"
+import pacing from "./migrations/0010_pacing.ts"
 
 /** A step of the database's layout could not be made; `message` is one line for a person. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
@@ -42,7 +43,8 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0006_groups": groups,
   "0007_media": media,
   "0008_jobs": jobs,
-  "0009_webhooks": webhooks
+  "0009_webhooks": webhooks,
+  "0010_pacing": pacing
 }
 
 // the table of the library's own Migrator; that one notes a migration before it runs, and on MySQL, where every CREATE
