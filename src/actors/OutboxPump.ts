@@ -14,6 +14,7 @@ import type { Connection, QueryFailed, SendError, TransferFailed } from "../what
 import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { makeGathering } from "./Gathering.ts"
 import { makeMediaUploads } from "./MediaUploads.ts"
+import type { DeviceRestriction } from "./DeviceRestriction.ts"
 import { makePacer, type Outlook } from "./Pacer.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
@@ -29,6 +30,8 @@ const uploadLanes = 4
 const uploadLimit = 20
 /** After so many attempts a message that nobody acknowledges is `failed`; a late receipt still overrules that. */
 const unacknowledgedLimit = 8
+/** How often a message is given to WhatsApp that it refuses as one to a stranger, each time after a limit's end. */
+const strangerLimit = 4
 /** After so many in a row, without a sent message in between, the link is of no use. */
 const unacknowledgedInRow = 2
 const unansweredInRow = 3
@@ -41,6 +44,7 @@ export interface PumpOptions {
   readonly deviceId: DeviceId
   readonly epoch: number
   readonly connection: Connection
+  readonly restriction: DeviceRestriction
   /** runs when nothing can be sent although the link seems alive */
   readonly stuck: (text: string) => Effect.Effect<void>
   /** runs when another process owns the device */
@@ -100,7 +104,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       })
 
       const run = Effect.fnUntraced(function*(options: PumpOptions) {
-        const { connection, deviceId, disowned, epoch, stuck } = options
+        const { connection, deviceId, disowned, epoch, restriction, stuck } = options
         const registered = new Set<string>()
         const wake = yield* signals.outbox(deviceId)
         // these two end after the fibers that wait for them
@@ -121,7 +125,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const uploadingChats = new Set<string>()
         const uploadTries = new Map<number, number>()
         const upload = uploadsOf(deviceId, connection)
-        const pacer = pacerOf(deviceId)
+        const pacer = pacerOf(deviceId, restriction.current)
         /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
         const movedChats = new Set<string>()
         /** Jobs of which a message is on its way, and that wait between two. */
@@ -155,9 +159,25 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           )
         }
 
+        /** Every try counts against an account that may not write to strangers: its messages wait for the end of that. */
+        const refusedAsStranger = Effect.fnUntraced(function*(row: OutboxRow, code: number) {
+          const { failure } = refusal(code)
+          if (row.attempts + 1 >= strangerLimit) return yield* fail(row, failure)
+          const answer = yield* pacer.withoutStrangers(untilStored(restriction.refused(connection, code)))
+          switch (answer._tag) {
+            case "Restricted":
+              return yield* untilStored(outbox.hold([row], "restriction", answer.until))
+            case "Unrestricted":
+              return yield* fail(row, failure)
+            case "Unknown":
+              return yield* Effect.race(Effect.sleep("1 second"), ending.await)
+          }
+        })
+
         const settle = (row: OutboxRow) =>
           Match.type<SendError | QueryFailed>().pipe(
             Match.tag("SendRefused", ({ code }) => {
+              if (code === 463 || code === 475) return refusedAsStranger(row, code)
               const { failure, retry } = refusal(code)
               return retry === undefined ? fail(row, failure) : again(row, retry.attempts, retry.seconds, failure)
             }),

@@ -1,6 +1,8 @@
 import { Clock, DateTime, Duration, Effect, Random } from "effect"
+import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
+import { isChangeType } from "../domain/Message.ts"
 import { Pace, type Turn } from "../domain/Pace.ts"
 import { pacingConfig, settingsOf, typingTime } from "../domain/Pacing.ts"
 import { DevicePacing } from "../sql/DevicePacing.ts"
@@ -8,6 +10,7 @@ import { type Allowed, Outbox, type OutboxRow } from "../sql/Outbox.ts"
 import type { HoldReason } from "../sql/OutboxPace.ts"
 import { Priority } from "../sql/Priority.ts"
 import type { Connection } from "../whatsapp/WhatsApp.ts"
+import { isInForce } from "./DeviceRestriction.ts"
 
 /** How long a change of a device's settings may go unseen, in milliseconds. */
 const settingsFor = 5000
@@ -32,13 +35,16 @@ export const makePacer = Effect.gen(function*() {
   const pacing = yield* DevicePacing
   const { defaults, isOn } = yield* pacingConfig
 
-  return (deviceId: DeviceId) => {
+  return (deviceId: DeviceId, restriction: Effect.Effect<Restriction | null>) => {
     let pace: Pace | undefined
     let settings = defaults
     let pairedAt: number | null = null
     let readAt = -Infinity
     /** when to look again although nobody says so */
     let lookAt = Infinity
+    /** until when nobody may be written to who has not written, and how many ask whether that is so */
+    let strangersFrom = -Infinity
+    let asking = 0
     const underWay = new Map<number, Turn>()
     const aside = new Map<string, { readonly why: HoldReason; readonly until: number; readonly rows: Array<OutboxRow> }>()
 
@@ -66,8 +72,10 @@ export const makePacer = Effect.gen(function*() {
     return {
       look: Effect.gen(function*() {
         lookAt = Infinity
-        if (!isOn) return open
         const now = yield* Clock.currentTimeMillis
+        const told = yield* restriction
+        strangersFrom = isInForce(told, DateTime.unsafeMake(now)) ? told.until.epochMillis : -Infinity
+        if (!isOn) return open
         const kept = yield* begin(now)
         const ceiling = kept.ceiling(settings, now)
         const gap = kept.gap(settings, now)
@@ -78,8 +86,15 @@ export const makePacer = Effect.gen(function*() {
 
       /** Whether the message may go now; if so, `end` follows, perhaps after `go`. */
       admit: Effect.fnUntraced(function*(row: OutboxRow) {
-        if (pace === undefined) return true
         const now = yield* Clock.currentTimeMillis
+        if (isToStranger(row)) {
+          if (strangersFrom > now) {
+            hold(row, "restriction", strangersFrom)
+            return false
+          }
+          if (asking > 0) return false
+        }
+        if (pace === undefined) return true
         const turn = turnOf(row)
         const wait = pace.wait(turn, settings, pairedAt, now)
         if (wait === undefined) {
@@ -99,6 +114,10 @@ export const makePacer = Effect.gen(function*() {
         for (const { rows, until, why } of all) yield* outbox.hold(rows, why, DateTime.unsafeMake(until))
         return all.length > 0
       }),
+
+      /** Until this is known nobody is written to who has not written. */
+      withoutStrangers: <A, E, R>(question: Effect.Effect<A, E, R>) =>
+        Effect.acquireUseRelease(Effect.sync(() => ++asking), () => question, () => Effect.sync(() => --asking)),
 
       showTyping: Effect.fnUntraced(function*(connection: Connection, to: Jid, { content, messageType }: OutboxRow) {
         if (pace === undefined || !settings.typing || messageType !== "text") return
@@ -127,5 +146,8 @@ export const makePacer = Effect.gen(function*() {
     }
   }
 })
+
+const isToStranger = ({ firstWroteAt, groupJid, messageType }: OutboxRow) =>
+  groupJid === null && firstWroteAt === null && !isChangeType(messageType)
 
 const turnOf = ({ chatKey, opensChat, priority }: OutboxRow): Turn => ({ chatKey, opensChat, urgent: priority === Priority.interactive })
