@@ -42,6 +42,7 @@ export class Service {
       ADMIN_EMAIL: admin.email,
       ADMIN_PASSWORD: admin.password,
       RATE_LIMIT: "off",
+      PACING: "off",
       LOG_LEVEL: "info",
       WA_SOCKET_URL: emulator.url,
       WA_NOISE_ROOT_KEY: emulator.noiseRootKey,

@@ -1,4 +1,4 @@
-import { Cause, Context, DateTime, Deferred, Duration, Effect, Layer, Option, Predicate, Queue, Ref, Schedule, type Scope, SubscriptionRef } from "effect"
+import { Cause, Context, type DateTime, Deferred, Duration, Effect, Layer, Option, Predicate, Queue, Ref, Schedule, type Scope, SubscriptionRef } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Restriction } from "../domain/Device.ts"
 import { qrDataUrl } from "../domain/QrImage.ts"
@@ -10,6 +10,7 @@ import { isRefusal } from "../sql/Dialect.ts"
 import { Messages } from "../sql/Messages.ts"
 import { CloseAction, type CloseReason } from "../whatsapp/CloseReason.ts"
 import { type Connection, CredentialsUnreadable, SocketEvent, WhatsApp } from "../whatsapp/WhatsApp.ts"
+import { makeRestrictions } from "./DeviceRestriction.ts"
 import { type GroupDesk, GroupDesks } from "./GroupDesk.ts"
 import { makeGroupUpkeep } from "./GroupUpkeep.ts"
 import { HistoryImport } from "./HistoryImport.ts"
@@ -70,6 +71,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
       const pump = yield* OutboxPump
       const gate = yield* LoginGate
       const fetcher = yield* MediaFetcher
+      const restrictionOf = yield* makeRestrictions
 
       const run = Effect.fn("DeviceSession.run")(function*(options: SessionOptions) {
         const { deviceId, epoch } = options
@@ -101,27 +103,24 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
         const groupUpkeep = yield* makeGroupUpkeep
         const stable = yield* Ref.make(false)
         const online = yield* Ref.make(false)
-        const restriction = yield* Ref.make(options.restriction)
 
         const recycle = (text: string) => Deferred.succeed(ended, lost(text))
 
-        const setConnected = Effect.flatMap(restriction, (restriction) =>
-          devices.setState(deviceId, epoch, {
-            status: "connected",
-            reason: null,
-            reasonText: null,
-            retryAt: null,
-            restriction
-          }))
+        const setConnected = (restriction: Restriction | null) =>
+          devices.setState(deviceId, epoch, { status: "connected", reason: null, reasonText: null, retryAt: null, restriction })
+        const restriction = yield* restrictionOf({
+          deviceId,
+          before: options.restriction,
+          tell: (current) => Effect.asVoid(Effect.whenEffect(setConnected(current), online))
+        })
 
         const comeOnline = Effect.fnUntraced(function*(
           { connection, groups: desk }: Socket,
           pairing: Extract<SocketEvent, { _tag: "Open" }>
         ) {
-          const now = yield* DateTime.now
           yield* devices.setPairing(deviceId, epoch, pairing)
-          yield* Ref.update(restriction, (told) => lasting(told, now))
-          yield* setConnected
+          yield* restriction.loggedIn
+          yield* setConnected(yield* restriction.current)
           yield* Ref.set(online, true)
           yield* loggedIn.open
           yield* Effect.forkScoped(
@@ -129,6 +128,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
               deviceId,
               epoch,
               connection,
+              restriction,
               stuck: (text) => Effect.asVoid(recycle(text)),
               disowned: (error) => Effect.asVoid(Deferred.fail(ended, error))
             })
@@ -156,8 +156,7 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
               // a name that the database does not take must not stand in the way of all that the socket says after it
               Effect.catchIf(isRefusal, (error) => Effect.logError("Contacts cannot be written and are left out", error))
             ),
-          Restricted: (told) =>
-            Effect.zipRight(Ref.set(restriction, told.restriction), Effect.whenEffect(setConnected, online)),
+          Restricted: (told) => restriction.set(told.restriction),
           Closed: ({ reason }) => Deferred.succeed(ended, reason)
         })
 
@@ -236,13 +235,6 @@ export class DeviceSession extends Context.Tag("whatsapp-service/DeviceSession")
     })
   )
 }
-
-/** What a login leaves of a restriction: whoever is let in is not banned, and what has ended has ended. */
-const lasting = (restriction: Restriction | null, now: DateTime.Utc) =>
-  restriction === null || restriction.kind === "temporary_ban" ||
-    (restriction.until !== null && DateTime.lessThanOrEqualTo(restriction.until, now))
-    ? null
-    : restriction
 
 const lost = (text: string): CloseReason => ({
   reason: "connection_lost",

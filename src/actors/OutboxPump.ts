@@ -14,6 +14,8 @@ import type { Connection, QueryFailed, SendError, TransferFailed } from "../what
 import { sendFailed, sendSucceeded } from "./ActorMetrics.ts"
 import { makeGathering } from "./Gathering.ts"
 import { makeMediaUploads } from "./MediaUploads.ts"
+import type { DeviceRestriction } from "./DeviceRestriction.ts"
+import { makePacer, type Outlook } from "./Pacer.ts"
 import { refusal } from "./Refusal.ts"
 import { Signals } from "./Signals.ts"
 import { storagePauses, untilStored } from "./UntilStored.ts"
@@ -28,6 +30,8 @@ const uploadLanes = 4
 const uploadLimit = 20
 /** After so many attempts a message that nobody acknowledges is `failed`; a late receipt still overrules that. */
 const unacknowledgedLimit = 8
+/** How often a message is given to WhatsApp that it refuses as one to a stranger, each time after a limit's end. */
+const strangerLimit = 4
 /** After so many in a row, without a sent message in between, the link is of no use. */
 const unacknowledgedInRow = 2
 const unansweredInRow = 3
@@ -40,6 +44,7 @@ export interface PumpOptions {
   readonly deviceId: DeviceId
   readonly epoch: number
   readonly connection: Connection
+  readonly restriction: DeviceRestriction
   /** runs when nothing can be sent although the link seems alive */
   readonly stuck: (text: string) => Effect.Effect<void>
   /** runs when another process owns the device */
@@ -58,6 +63,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       const messages = yield* Messages
       const signals = yield* Signals
       const uploadsOf = yield* makeMediaUploads
+      const pacerOf = yield* makePacer
 
       const postpone = (row: OutboxRow, seconds: number) =>
         Effect.flatMap(DateTime.now, (now) => untilStored(outbox.postpone(row, DateTime.add(now, { seconds }))))
@@ -98,7 +104,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
       })
 
       const run = Effect.fnUntraced(function*(options: PumpOptions) {
-        const { connection, deviceId, disowned, epoch, stuck } = options
+        const { connection, deviceId, disowned, epoch, restriction, stuck } = options
         const registered = new Set<string>()
         const wake = yield* signals.outbox(deviceId)
         // these two end after the fibers that wait for them
@@ -119,6 +125,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const uploadingChats = new Set<string>()
         const uploadTries = new Map<number, number>()
         const upload = uploadsOf(deviceId, connection)
+        const pacer = pacerOf(deviceId, restriction.current)
         /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
         const movedChats = new Set<string>()
         /** Jobs of which a message is on its way, and that wait between two. */
@@ -152,9 +159,25 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           )
         }
 
+        /** Every try counts against an account that may not write to strangers: its messages wait for the end of that. */
+        const refusedAsStranger = Effect.fnUntraced(function*(row: OutboxRow, code: number) {
+          const { failure } = refusal(code)
+          if (row.attempts + 1 >= strangerLimit) return yield* fail(row, failure)
+          const answer = yield* pacer.withoutStrangers(untilStored(restriction.refused(connection, code)))
+          switch (answer._tag) {
+            case "Restricted":
+              return yield* untilStored(outbox.hold([row], "restriction", answer.until))
+            case "Unrestricted":
+              return yield* fail(row, failure)
+            case "Unknown":
+              return yield* Effect.race(Effect.sleep("1 second"), ending.await)
+          }
+        })
+
         const settle = (row: OutboxRow) =>
           Match.type<SendError | QueryFailed>().pipe(
             Match.tag("SendRefused", ({ code }) => {
+              if (code === 463 || code === 475) return refusedAsStranger(row, code)
               const { failure, retry } = refusal(code)
               return retry === undefined ? fail(row, failure) : again(row, retry.attempts, retry.seconds, failure)
             }),
@@ -191,8 +214,10 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             uploadTries.delete(row.id)
             uploadingChats.delete(row.chatKey)
             failpoint("outbox.taken")
+            yield* pacer.showTyping(connection, to.value, row)
             // a receipt or a cancellation may have come since the queue was asked
             if (!(yield* claim({ row, payload }))) return
+            yield* pacer.go(row)
             failpoint("outbox.claimed")
             const [took, proof] = yield* Effect.timed(
               Effect.raceFirst(connection.send(to.value, row.messageId, payload), received(deviceId, row))
@@ -231,6 +256,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
               Effect.zipRight(signals.messagesChanged([row.messageId])),
               Effect.ensuring(
                 Effect.suspend(() => {
+                  pacer.end(row)
                   busyChats.delete(row.chatKey)
                   busyJobs.delete(waitsBetween(row) ?? "")
                   uploadingChats.delete(row.chatKey)
@@ -246,10 +272,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           if (busyChats.has(row.chatKey) || movedChats.has(row.chatKey)) return
           const job = waitsBetween(row)
           if (job !== undefined && busyJobs.has(job)) return
-          if (needsUpload(row)) {
-            if (uploadingChats.size >= uploadLanes) return
-            uploadingChats.add(row.chatKey)
-          }
+          if (needsUpload(row) && uploadingChats.size >= uploadLanes) return
+          if (!(yield* pacer.admit(row))) return
+          if (needsUpload(row)) uploadingChats.add(row.chatKey)
           busyChats.add(row.chatKey)
           if (job !== undefined) busyJobs.add(job)
           yield* FiberSet.run(fibers, send(row))
@@ -265,8 +290,14 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const pass = Effect.gen(function*() {
           yield* keepUpWithClock
           movedChats.clear()
-          yield* Effect.forEach(yield* outbox.due(deviceId, lanes * 2), launch, { discard: true })
-          yield* Effect.race(Queue.take(wake), Effect.sleep(busyChats.size > 0 ? whileInFlight : yield* idleTime(deviceId)))
+          const outlook = yield* pacer.look
+          if (!outlook.isShut) {
+            yield* Effect.forEach(yield* outbox.due(deviceId, lanes * 2, outlook.allowed), launch, { discard: true })
+            // what is put aside may have hidden others
+            if (yield* pacer.putAside) return
+          }
+          const idle = busyChats.size > 0 ? whileInFlight : yield* idleTime(deviceId, outlook)
+          yield* Effect.race(Queue.take(wake), Effect.sleep(yield* pacer.sooner(idle)))
         })
 
         const passes = pass.pipe(
@@ -278,8 +309,9 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         return yield* Effect.forever(Effect.zipRight(passes, Effect.yieldNow()))
       }, Effect.scoped)
 
-      const idleTime = Effect.fnUntraced(function*(deviceId: DeviceId) {
-        const next = yield* outbox.nextDueAt(deviceId)
+      const idleTime = Effect.fnUntraced(function*(deviceId: DeviceId, { allowed, isShut }: Outlook) {
+        if (isShut) return whenIdle
+        const next = yield* outbox.nextDueAt(deviceId, allowed)
         const now = yield* DateTime.now
         return Option.match(next, {
           onNone: () => whenIdle,

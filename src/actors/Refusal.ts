@@ -11,7 +11,7 @@ export const refusal = (code: number): Refusal => {
   switch (code) {
     // every try counts against the account
     case 463:
-      return failed("REACHOUT_TIMELOCK", "WhatsApp does not let this account write to new contacts for now.", code)
+      return failed("REACHOUT_TIMELOCK", "WhatsApp does not let this account write to this person, who has not written to it.", code)
     case 475:
       return failed("NEW_CHAT_CAP", "This account has reached WhatsApp's cap of new chats.", code)
     // the list of the recipient's devices was out of date; it has been dropped

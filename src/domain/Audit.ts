@@ -15,6 +15,7 @@ export const AuditAction = Schema.Literal(
   "device.delete",
   "device.wipe",
   "device.import",
+  "device.pacing",
   "api-key.create",
   "api-key.revoke",
   "webhook.create",

@@ -12,6 +12,8 @@ export class Contact extends Schema.Class<Contact>("Contact")({
   name: Schema.NullOr(Schema.String),
   /** as the person calls himself */
   pushName: Schema.NullOr(Schema.String),
+  /** when this person first wrote to the device; null: never */
+  firstWroteAt: Schema.NullOr(Schema.DateTimeUtc).pipe(Schema.propertySignature, Schema.withConstructorDefault(() => null)),
   createdAt: Schema.DateTimeUtc,
   updatedAt: Schema.DateTimeUtc
 }) {}

@@ -37,6 +37,8 @@ export class Account {
   about = "Hey there! I am using WhatsApp."
   addressing: Addressing
   business: BusinessProfile | undefined
+  /** until when it may not write to people who have not written to it */
+  timelock: Date | undefined
   readonly past = new Past(this)
   #keyIndex = 0
   #lastDevice = 0

@@ -20,6 +20,7 @@ import { MediaApi } from "./contract/MediaApi.ts"
 import { MessageKindsApi } from "./contract/MessageKindsApi.ts"
 import { MessagingApi } from "./contract/MessagingApi.ts"
 import { OptOutsApi } from "./contract/OptOutsApi.ts"
+import { PacingApi } from "./contract/PacingApi.ts"
 import { PairingApi } from "./contract/PairingApi.ts"
 import { SchedulesApi } from "./contract/SchedulesApi.ts"
 import { PluginsApi } from "./contract/PluginsApi.ts"
@@ -34,6 +35,7 @@ export const Api = base
   .add(AuthApi)
   .add(DevicesApi)
   .add(DeviceApi)
+  .add(PacingApi)
   .add(PairingApi)
   .add(MessagingApi)
   .add(ContactsApi)

@@ -40,6 +40,7 @@ import * as MediaHandlers from "./handlers/MediaHandlers.ts"
 import * as MessageKindsHandlers from "./handlers/MessageKindsHandlers.ts"
 import * as MessagingHandlers from "./handlers/MessagingHandlers.ts"
 import * as OptOutHandlers from "./handlers/OptOutHandlers.ts"
+import * as PacingHandlers from "./handlers/PacingHandlers.ts"
 import * as PairingHandlers from "./handlers/PairingHandlers.ts"
 import * as PluginHandlers from "./handlers/PluginHandlers.ts"
 import * as ScheduleHandlers from "./handlers/ScheduleHandlers.ts"
@@ -56,6 +57,7 @@ import { Shutdown } from "./Shutdown.ts"
 const handlers = Layer.mergeAll(
   AuthHandlers.layer,
   DeviceHandlers.layer,
+  PacingHandlers.layer,
   PairingHandlers.layer,
   MessagingHandlers.layer,
   MessageKindsHandlers.layer,

@@ -36,6 +36,8 @@ export const demo = Effect.gen(function*() {
     WA_SOCKET_URL: emulator.url,
     WA_NOISE_ROOT_KEY: emulator.noiseRootKey,
     WA_MEDIA_CA: emulator.mediaCa,
+    // what one tries out would look like a mass of new chats
+    PACING: "off",
     LOG_LEVEL: quiet
   })
   const service = yield* Layer.build(Service).pipe(Effect.withConfigProvider(settings))

@@ -31,6 +31,7 @@ import { ChatReading } from "../sql/ChatReading.ts"
 import { Contacts } from "../sql/Contacts.ts"
 import { DailyChats } from "../sql/DailyChats.ts"
 import * as Database from "../sql/Database.ts"
+import { DevicePacing } from "../sql/DevicePacing.ts"
 import { Devices } from "../sql/Devices.ts"
 import { EventConsumers } from "../sql/EventConsumers.ts"
 import { EventLog } from "../sql/EventLog.ts"
@@ -79,7 +80,7 @@ const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics
 const Bulk = Layer.mergeAll(IdempotencyKeys.layer, Jobs.layer, OptOuts.layer, Schedules.layer)
 
 const Repositories = Layer.mergeAll(
-  ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Media, Messages.layer, Outbox.layer, Bulk, Reports, EventConsumers
+  ChatReading.layer, Contacts.layer, DevicePacing.layer, Devices.layer, Groups.layer, Media, Messages.layer, Outbox.layer, Bulk, Reports, EventConsumers
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(EventLog.layer, ShardLeases.layer, AccountRepositories)),
   Layer.provideMerge(UpToDateDatabase)

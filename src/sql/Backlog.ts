@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import { DeviceReason } from "../domain/Device.ts"
 import { atBoundary } from "./Boundary.ts"
 import { makeDialect } from "./Dialect.ts"
-import { Priority } from "./Outbox.ts"
+import { Priority } from "./Priority.ts"
 
 const Paused = Schema.Tuple(Schema.Struct({ count: Schema.Int }))
 const Waiting = Schema.Array(Schema.Struct({ reason: Schema.NullOr(DeviceReason), count: Schema.Int }))

@@ -2,6 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { Effect, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { chatKeyOf } from "./ContactRow.ts"
+import { makeFirstWords } from "./FirstWords.ts"
 import { makeMessageChanges } from "./MessageChanges.ts"
 import { makeStatusChange } from "./StatusChange.ts"
 import { makeTally } from "./Tally.ts"
@@ -19,6 +20,7 @@ export const makeContactMerge = Effect.gen(function*() {
   const changes = yield* makeMessageChanges
   const statuses = yield* makeStatusChange
   const tally = yield* makeTally
+  const firstWords = yield* makeFirstWords
 
   return Effect.fnUntraced(function*(deviceId: DeviceId, loser: number, winner: number) {
     const [from, to] = [chatKeyOf(loser), chatKeyOf(winner)]
@@ -50,6 +52,7 @@ export const makeContactMerge = Effect.gen(function*() {
         author = CASE WHEN author = ${`${loser}`} THEN ${`${winner}`} ELSE author END
       WHERE device_id = ${deviceId} AND (chat_key = ${from} OR target_sender = ${`${loser}`} OR author = ${`${loser}`})`
     yield* changes.refresh(deviceId, to)
+    yield* firstWords.merge(deviceId, loser, winner)
     yield* sql`DELETE FROM contacts WHERE id = ${loser}`
   })
 })

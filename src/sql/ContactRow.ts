@@ -11,11 +11,12 @@ const ContactRow = Schema.Struct({
   phoneNumber: Schema.NullOr(PhoneNumber),
   name: Schema.NullOr(Schema.String),
   pushName: Schema.NullOr(Schema.String),
+  firstWroteAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
   createdAt: Schema.DateTimeUtcFromNumber,
   updatedAt: Schema.DateTimeUtcFromNumber
 })
 
-export const contactColumns = "id, jid, lid, phone_number, name, push_name, created_at, updated_at"
+export const contactColumns = "id, jid, lid, phone_number, name, push_name, first_wrote_at, created_at, updated_at"
 
 /** Rows of `contacts` with {@link contactColumns}; a person known by LID alone is addressed by it. */
 export const decodeContacts = Schema.decodeUnknown(

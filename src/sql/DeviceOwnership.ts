@@ -149,13 +149,14 @@ export const makeDeviceOwnership = Effect.gen(function*() {
     ),
 
     setPairing: Effect.fn("Devices.setPairing")((deviceId: DeviceId, epoch: number, pairing: Pairing) =>
-      Effect.asVoid(asOwner(deviceId, epoch, () =>
-        update(deviceId, {
+      Effect.asVoid(asOwner(deviceId, epoch, (device) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => update(deviceId, {
+          ...(device.jid === pairing.jid ? {} : { pairedAt: now }),
           jid: pairing.jid,
           lid: pairing.lid,
           phoneNumber: pairing.phone,
           pushName: fit(pairing.pushName, 255)
-        })))
+        }))))
     ),
 
     wipe: Effect.fn("Devices.wipe")((deviceId: DeviceId, epoch: number, state: DeviceState = notPaired) =>
@@ -164,7 +165,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
           yield* forget(deviceId)
           // the next account may be another one: in which groups it is remains to be seen
           yield* sql`UPDATE ${sql("groups")} SET own_role = NULL, refreshed_at = NULL WHERE device_id = ${deviceId}`
-          yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, groupsSyncedAt: null, ...noCodes })
+          yield* update(deviceId, { jid: null, lid: null, phoneNumber: null, pushName: null, pairedAt: null, groupsSyncedAt: null, ...noCodes })
           return yield* changeState(new Device({ ...device, phoneNumber: null, lid: null }, { disableValidation: true }), state)
         }))
     ),

@@ -8,6 +8,7 @@ import { makeDeviceLock } from "./DeviceLock.ts"
 import { fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
 import { makeEventPeople } from "./EventPeople.ts"
+import { makeFirstWords, strangerOf } from "./FirstWords.ts"
 import { keyOf, rowOf, textColumns } from "./Ledger.ts"
 import { mentioned, placeOf } from "./Mention.ts"
 import { makeMessageChanges } from "./MessageChanges.ts"
@@ -23,6 +24,7 @@ export const makeHistoryRecorder = Effect.gen(function*() {
   const events = yield* EventLog
   const changes = yield* makeMessageChanges
   const withPeople = yield* makeEventPeople
+  const firstWords = yield* makeFirstWords
 
   const record = Effect.fnUntraced(function*(deviceId: DeviceId, part: HistoryPart) {
     const found = yield* lock.byId(deviceId)
@@ -48,9 +50,13 @@ export const makeHistoryRecorder = Effect.gen(function*() {
     const keys = new Set(known.map((row) => keyOf(row.messageId, row)))
     // our own by its id alone, as everywhere
     const ours = new Set(known.flatMap(({ direction, messageId }) => direction === "outgoing" ? [messageId] : []))
+    const strangers = new Set<number>()
     let next = 0
     const rows = part.messages.flatMap(({ fact, status }, index) => {
-      const place = placeOf(fact.origin, people.slice(next, next += mentions[index]!.length), device.phoneNumber)
+      const own = people.slice(next, next += mentions[index]!.length)
+      const place = placeOf(fact.origin, own, device.phoneNumber)
+      const stranger = strangerOf(fact, place, own)
+      if (stranger !== undefined) strangers.add(stranger)
       const key = keyOf(fact.messageId, place.columns)
       if (keys.has(key) || (fact.origin.fromMe && ours.has(fact.messageId))) return []
       keys.add(key)
@@ -60,6 +66,7 @@ export const makeHistoryRecorder = Effect.gen(function*() {
     })
     if (rows.length === 0) return 0
     yield* sql`INSERT INTO messages ${sql.insert(rows)}`
+    yield* firstWords.note(deviceId, strangers, now)
     // what changes them may have come before them; a vote that now can be read is news
     const votes = yield* changes.apply(deviceId, [], rows.map(({ messageId }) => messageId))
     if (votes.length > 0) yield* events.append(yield* withPeople(device, votes))

@@ -8,6 +8,7 @@ import { makeContactUpsert } from "./ContactUpsert.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { EventLog } from "./EventLog.ts"
 import { makeEventPeople } from "./EventPeople.ts"
+import { makeFirstWords, strangerOf } from "./FirstWords.ts"
 import { makeLedger } from "./Ledger.ts"
 import { makeMediaIntake } from "./MessageMedia.ts"
 import { changeOf, makeOwnChanges } from "./ChangeSources.ts"
@@ -31,6 +32,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
   const withPeople = yield* makeEventPeople
   const tally = yield* makeTally
   const media = yield* makeMediaIntake
+  const firstWords = yield* makeFirstWords
   const [fetchesAll, largest] = [yield* Effect.orDie(autoDownload), yield* Effect.orDie(maxSize)]
 
   const fetches = (fact: Inbound): boolean =>
@@ -54,13 +56,19 @@ export const makeMessageRecorder = Effect.gen(function*() {
 
     let next = 0
     const incoming: Array<NewChange> = []
+    const strangers = new Set<number>()
     for (const [index, fact] of facts.entries()) {
       const own = people.slice(next, next += mentions[index]!.length)
       if (fact._tag === "Receipt") ledger.receipt(fact)
       else if (fact._tag === "Changed") {
         ledger.echoed(fact)
         incoming.push(changeOf(fact, own, device.phoneNumber))
-      } else if (fact._tag !== "Internal") ledger.said(fact, placeOf(fact.origin, own, device.phoneNumber))
+      } else if (fact._tag !== "Internal") {
+        const place = placeOf(fact.origin, own, device.phoneNumber)
+        ledger.said(fact, place)
+        const stranger = strangerOf(fact, place, own)
+        if (stranger !== undefined) strangers.add(stranger)
+      }
     }
 
     const { appeared, events: told, fresh, inserts, moves, recovered } = ledger.result()
@@ -70,6 +78,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
     }
     yield* statuses.save(deviceId, moves)
     yield* tally.add(deviceId, appeared.map((message) => [undefined, message]))
+    yield* firstWords.note(deviceId, strangers, now)
     if (device.lastSeen === null || now - device.lastSeen >= lastSeenStep) {
       yield* sql`UPDATE whatsapp_sessions SET last_seen = ${now} WHERE device_id = ${deviceId}`
     }

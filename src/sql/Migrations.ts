@@ -12,6 +12,7 @@ import groups from "./migrations/0006_groups.ts"
 import media from "./migrations/0007_media.ts"
 import jobs from "./migrations/0008_jobs.ts"
 import webhooks from "./migrations/0009_webhooks.ts"
+import pacing from "./migrations/0010_pacing.ts"
 import webhookFormats from "./migrations/0011_webhook_formats.ts"
 import jobFiles from "./migrations/0012_job_files.ts"
 
@@ -45,6 +46,7 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClien
   "0007_media": media,
   "0008_jobs": jobs,
   "0009_webhooks": webhooks,
+  "0010_pacing": pacing,
   "0011_webhook_formats": webhookFormats,
   "0012_job_files": jobFiles
 }

@@ -3,7 +3,7 @@ import { Clock, DateTime, Effect, Option, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { Jid } from "../domain/Jid.ts"
 import { JobId } from "../domain/Job.ts"
-import { MessageId, type MessageStatus, MessageType, type SendFailure } from "../domain/Message.ts"
+import { changeTypes, MessageId, type MessageStatus, MessageType, type SendFailure } from "../domain/Message.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { OwnerChanged } from "../domain/Storage.ts"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
@@ -13,7 +13,8 @@ import { EventLog } from "./EventLog.ts"
 import { makeEventPeople } from "./EventPeople.ts"
 import { makeOwnChanges } from "./ChangeSources.ts"
 import { makeMessageChanges } from "./MessageChanges.ts"
-import type { Claim, OutboxRow, SentRow } from "./Outbox.ts"
+import type { Allowed, Claim, OutboxRow, SentRow } from "./Outbox.ts"
+import { Priority } from "./Priority.ts"
 import { makeStatusChange, moved, statusEvents } from "./StatusChange.ts"
 
 const Rows = Schema.Array(Schema.Struct({
@@ -28,11 +29,16 @@ const Rows = Schema.Array(Schema.Struct({
   outgoing: Schema.NullOr(Schema.String),
   payload: Schema.NullOr(Schema.Uint8ArrayFromSelf),
   attempts: Schema.Int,
+  priority: Schema.Int,
+  firstWroteAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+  opensChat: Schema.transformLiterals([1, true], [0, false]),
   createdAt: Schema.DateTimeUtcFromNumber,
   jobId: Schema.NullOr(JobId),
   jobDelay: Schema.NullOr(Schema.Int)
 }))
 const Times = Schema.Array(Schema.Struct({ sendAt: Schema.NullOr(Schema.DateTimeUtcFromNumber) }))
+
+const all: Allowed = { urgentOnly: false, restingChats: [] }
 
 interface Outcome {
   readonly row: OutboxRow
@@ -54,13 +60,27 @@ export const makeOutboxQueue = Effect.gen(function*() {
   /** A time further away than the delay was told by a clock that has been put back since. */
   const delayIsOver = (now: number) => sql`(j.next_send_at <= ${now} OR j.next_send_at > ${now} + j.delay)`
 
+  const among = ({ restingChats, urgentOnly }: Allowed) =>
+    urgentOnly
+      ? sql`m.priority = ${Priority.interactive}`
+      : restingChats.length === 0
+      ? sql`1 = 1`
+      : sql`(m.priority = ${Priority.interactive} OR m.chat_key NOT IN ${sql.in(restingChats)})`
+
+  /** The first message to somebody who has never written: none before it has gone. */
+  const opensChat = sql`CASE WHEN m.group_jid IS NULL AND c.first_wrote_at IS NULL AND m.attempts = 0
+      AND m.message_type NOT IN ${sql.in(changeTypes)} AND NOT EXISTS (
+        SELECT 1 FROM messages o ${dialect.through("messages_chat_time")}
+        WHERE o.device_id = m.device_id AND o.chat_key = m.chat_key AND o.direction = 'outgoing' AND o.status IN ('sent', 'delivered', 'read')
+      ) THEN 1 ELSE 0 END`
+
   /**
    * Waiting rows that nothing in their chat comes before: neither an earlier one of the same or higher priority, even if that
    * one has been put off, nor a more urgent one that may go now. Those of a job only while it runs, and not before its delay
    * is over.
    */
-  const heads = (deviceId: DeviceId, now: number) =>
-    sql`m.queue = ${deviceId} AND m.send_at <= ${now} AND NOT EXISTS (
+  const heads = (deviceId: DeviceId, now: number, allowed: Allowed) =>
+    sql`m.queue = ${deviceId} AND m.send_at <= ${now} AND ${among(allowed)} AND NOT EXISTS (
       SELECT 1 FROM messages e ${dialect.through("messages_lane")}
       WHERE e.queue = m.queue AND e.chat_key = m.chat_key AND (
         (e.priority <= m.priority AND (e.due_at < m.due_at OR (e.due_at = m.due_at AND e.id < m.id)))
@@ -99,21 +119,21 @@ export const makeOutboxQueue = Effect.gen(function*() {
   })
 
   return {
-    due: Effect.fn("Outbox.due")(function*(deviceId: DeviceId, limit: number) {
+    due: Effect.fn("Outbox.due")(function*(deviceId: DeviceId, limit: number, allowed: Allowed = all) {
       const now = yield* Clock.currentTimeMillis
       const rows = yield* sql`SELECT m.id, m.message_id, m.chat_key, c.phone_number AS phone, c.lid, m.group_jid,
-          m.message_type, m.content, m.outgoing, m.payload, m.attempts, m.created_at, m.job_id,
-          (SELECT j.delay FROM jobs j WHERE j.job_id = m.job_id) AS job_delay
+          m.message_type, m.content, m.outgoing, m.payload, m.attempts, m.priority, c.first_wrote_at, ${opensChat} AS opens_chat,
+          m.created_at, m.job_id, (SELECT j.delay FROM jobs j WHERE j.job_id = m.job_id) AS job_delay
         FROM messages m ${dialect.through("messages_due")} LEFT JOIN contacts c ON c.id = m.contact_id
-        WHERE ${heads(deviceId, now)} ORDER BY m.priority, m.send_at, m.id ${dialect.limit(limit)}`
+        WHERE ${heads(deviceId, now, allowed)} ORDER BY m.priority, m.send_at, m.id ${dialect.limit(limit)}`
       return yield* Schema.decodeUnknown(Rows)(rows)
     }, atBoundary),
 
     // a row behind one that was put off is not what to wake up for
-    nextDueAt: Effect.fn("Outbox.nextDueAt")(function*(deviceId: DeviceId) {
+    nextDueAt: Effect.fn("Outbox.nextDueAt")(function*(deviceId: DeviceId, allowed: Allowed = all) {
       const now = yield* Clock.currentTimeMillis
       const queued = dialect.through("messages_due")
-      const due = yield* sql`SELECT m.send_at FROM messages m ${queued} WHERE ${heads(deviceId, now)}
+      const due = yield* sql`SELECT m.send_at FROM messages m ${queued} WHERE ${heads(deviceId, now, allowed)}
         ORDER BY m.priority, m.send_at, m.id LIMIT 1`
       const rows = due.length > 0 ? due : yield* sql`SELECT MIN(at) AS send_at FROM (
           SELECT MIN(send_at) AS at FROM messages ${queued} WHERE queue = ${deviceId} AND send_at > ${now}
@@ -131,9 +151,10 @@ export const makeOutboxQueue = Effect.gen(function*() {
         const now = yield* Clock.currentTimeMillis
         return yield* Effect.forEach(claims, Effect.fnUntraced(function*({ payload, row }) {
           if (row.jobId !== null && !(yield* itsTurn(row.jobId, now))) return false
+          const opening = sql.literal(row.opensChat ? ", opens_chat = 1" : "")
           const met = yield* dialect.affected(
-            sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now}
-              WHERE id = ${row.id} AND queue IS NOT NULL`
+            sql`UPDATE messages SET attempts = attempts + 1, payload = ${bytes(payload)}, updated_at = ${now}, claimed_at = ${now},
+              held_for = NULL${opening} WHERE id = ${row.id} AND queue IS NOT NULL`
           )
           return met > 0
         }))
@@ -167,7 +188,7 @@ export const makeOutboxQueue = Effect.gen(function*() {
 
     postpone: Effect.fn("Outbox.postpone")(function*(row: OutboxRow, at: DateTime.Utc) {
       const now = yield* Clock.currentTimeMillis
-      yield* sql`UPDATE messages SET send_at = ${at.epochMillis}, updated_at = ${now}
+      yield* sql`UPDATE messages SET send_at = ${at.epochMillis}, held_for = NULL, updated_at = ${now}
         WHERE id = ${row.id} AND queue IS NOT NULL`
     }, retryConflicts, atBoundary)
   }

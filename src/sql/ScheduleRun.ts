@@ -7,7 +7,7 @@ import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { isDuplicate, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
-import { Priority } from "./Outbox.ts"
+import { Priority } from "./Priority.ts"
 import { makeOutboxIntake } from "./OutboxIntake.ts"
 import { decodeSchedules, scheduleColumns } from "./ScheduleRow.ts"
 

@@ -154,6 +154,7 @@ const closedConnection = Effect.fnUntraced(function*(reason: CloseReason) {
     download: () => new TransferFailed({ reason: "connection", cause }),
     reupload: () => unanswered("media-retry"),
     requestPairingCode: () => unanswered("pairing-code"),
+    restriction: () => unanswered("restriction"),
     probe: unanswered("probe"),
     lastHeard: Effect.map(Effect.clockWith((clock) => clock.currentTimeMillis), DateTime.unsafeMake),
     logout: unanswered("logout")

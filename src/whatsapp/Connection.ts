@@ -148,6 +148,8 @@ export interface Connection {
     readonly participant: Jid | null
     readonly mediaKey: Uint8Array
   }) => Effect.Effect<string, QueryFailed | MediaGone>
+  /** What limits the account, after a message to a stranger was refused with `code` (463 or 475); null: nothing does. */
+  readonly restriction: (code: number) => Effect.Effect<Restriction | null, QueryFailed>
   /** A server round trip; its duration. */
   readonly probe: Effect.Effect<Duration.Duration, QueryFailed>
   /** When the server last said anything. */

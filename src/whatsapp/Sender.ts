@@ -31,7 +31,6 @@ export const makeSender = (options: {
   readonly isOpen: () => boolean
   readonly closed: Effect.Effect<Error>
   readonly forgetDevices: (users: ReadonlyArray<string>) => void
-  readonly onRefused: (code: number) => void
 }): Sender => {
   const { guards, sock } = options
   const waiters = new Map<string, Deferred.Deferred<BinaryNode>>()
@@ -119,7 +118,6 @@ export const makeSender = (options: {
       return { at: attrs["t"] === undefined ? yield* DateTime.now : DateTime.unsafeMake(Number(attrs["t"]) * 1000) }
     }
     if (code === 479) yield* forgetSessions(to)
-    options.onRefused(code)
     return yield* new SendRefused({ code: Number.isInteger(code) ? code : 0 })
   })
 

@@ -22,7 +22,7 @@ import type { KeyStore } from "./KeyStore.ts"
 import { makeLoginQuestions } from "./LoginQuestions.ts"
 import { makeMediaTransfer } from "./MediaTransfer.ts"
 import { makePersonQueries } from "./PersonQueries.ts"
-import { cappingRestriction, timelockRestriction } from "./Restrictions.ts"
+import { cappingRestriction, makeRestrictionQuery, timelockRestriction } from "./Restrictions.ts"
 import { makeProbe } from "./Probe.ts"
 import { answerTimeout, makeSender } from "./Sender.ts"
 import { judge, type Seen, type Verdict } from "./Watchdog.ts"
@@ -138,10 +138,6 @@ export const connect = Effect.fnUntraced(function*(parts: {
     closed: Effect.map(Deferred.await(closed), (reason) => new ClosedBecause(reason)),
     forgetDevices: (users) => {
       for (const user of users) caches.userDevices.del(user)
-    },
-    onRefused: (code) => {
-      if (code === 463) runFork(Effect.ignoreLogged(ask("reachout-timelock", () => sock.fetchAccountReachoutTimelock())))
-      if (code === 475) outlet.publish(SocketEvent.Restricted({ restriction: { kind: "new_chat_cap", code, until: null } }))
     }
   })
   sock.ws.on("CB:ack,class:message", sender.onAck)
@@ -263,6 +259,7 @@ export const connect = Effect.fnUntraced(function*(parts: {
     groups: makeGroupQueries(sock, ask, { me, forget: socket.forgetGroup }),
     ...makeMediaTransfer(sock, parts.egress, whileOpen, () => creds.me?.id ?? ""),
     requestPairingCode,
+    restriction: makeRestrictionQuery(sock, ask),
     probe,
     lastHeard: Effect.sync(() => DateTime.unsafeMake(socket.lastHeard())),
     logout

@@ -100,7 +100,6 @@ describe("OutboxPump", () => {
 
   it.scoped.each([
     [463, "REACHOUT_TIMELOCK"],
-    [475, "NEW_CHAT_CAP"],
     [403, "REFUSED_BY_WHATSAPP"]
   ] as const)("fails for good on %i, once", ([code, failure]) =>
     Effect.gen(function*() {

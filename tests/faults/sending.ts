@@ -120,13 +120,58 @@ export const sending: ReadonlyArray<Row> = [
   {
     row: "3a",
     fault: "a message is refused with 463",
-    expected: "failed once, with its code; not repeated, since every try counts",
+    expected: "the account may write to strangers: failed once, with its code; not repeated, since every try counts",
     short: "SQLite",
     run: refused(463, "REACHOUT_TIMELOCK")
   },
   { row: "3b", fault: "refused with 463 after 300 ms", expected: "the same", run: refused(463, "REACHOUT_TIMELOCK", 300) },
   { row: "3c", fault: "refused with 400", expected: "failed once", run: refused(400, "REFUSED_BY_WHATSAPP") },
-  { row: "3d", fault: "refused with 475 after 300 ms", expected: "failed once", run: refused(475, "NEW_CHAT_CAP", 300) },
+  {
+    row: "3d",
+    fault: "refused with 475 after 300 ms",
+    expected: "held, with the device's restriction; sent once its recipient has written",
+    run: async ({ site }) => {
+      const [device, friend] = [await site.device(), await site.friend()]
+      await device.fault({ kind: "ack-error", to: friend.phone, code: 475, ms: 300 })
+      const { json, status } = await device.send(friend, "one too many", "?wait=sent&timeout=3")
+      expect([status, json.data.status]).toEqual([202, "pending"])
+      expect((await device.status()).restriction).toMatchObject({ kind: "new_chat_cap", code: 475 })
+      const took = sinceNow()
+      await friend.write(device, "who is there?")
+      await device.until(json.data.messageId, ["sent", "delivered"])
+      const recovery = took()
+      await once(friend.shown, json.data.messageId)
+      return { seen: "held; shown once after the recipient's message", recovery }
+    }
+  },
+  {
+    row: "59",
+    fault: "463 while the account may not write to strangers, for some seconds",
+    expected: "what goes to strangers waits for the end and then goes by itself; replies pass",
+    short: true,
+    run: async ({ site }) => {
+      const [device, refusedOne, stranger, known] = [await site.device(), await site.friend(), await site.friend(), await site.friend()]
+      await known.write(device, "hello")
+      await until("the message", async () => (await site.store.messages(device.deviceId)).some(({ content }) => content === "hello") ? true : undefined)
+      const timelock = new Date(Date.now() + 20_000).toISOString()
+      await site.emulator.ask("PATCH", `/phones/${device.phone}`, { timelock })
+      await device.fault({ kind: "ack-error", to: refusedOne.phone, code: 463 })
+      const first = await device.send(refusedOne, "cold", "?wait=sent&timeout=3")
+      const second = await device.send(stranger, "cold, too", "?wait=sent&timeout=1")
+      expect([first.status, second.status]).toEqual([202, 202])
+      expect((await device.status()).restriction).toMatchObject({ kind: "reachout_timelock", code: 463 })
+      expect((await device.send(known, "a reply", "?wait=sent&timeout=10")).status).toBe(200)
+      expect((await device.message(second.json.data.messageId))?.attempts).toBe(0)
+      const took = sinceNow()
+      for (const { json } of [first, second]) await device.until(json.data.messageId, ["sent", "delivered"])
+      const recovery = took()
+      await once(refusedOne.shown, first.json.data.messageId)
+      await once(stranger.shown, second.json.data.messageId)
+      expect((await device.message(first.json.data.messageId))?.attempts).toBe(2)
+      expect((await device.status()).restriction).toBeNull()
+      return { seen: "held until the end, then shown once; the reply went at once", recovery }
+    }
+  },
   {
     row: "3e",
     fault: "refused with 479: a stale list of devices",

@@ -17,6 +17,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "PUT /api/admin/users/:userId": { fullName: "Somebody" },
   "POST /api/webhooks": { url: "http://nowhere.invalid/" },
   [`POST ${api}/devices`]: { deviceName: "Kasir" },
+  [`PUT ${api}/devices/:deviceId/pacing`]: {},
   [`POST ${api}/devices/:deviceId/pairing-code`]: { phone: "6281234567890" },
   [`POST ${api}/devices/:deviceId/send-message`]: text,
   [`POST ${api}/devices/:deviceId/send-location`]: { phone: "6281234567890", latitude: 0, longitude: 0 },

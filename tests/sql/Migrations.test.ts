@@ -9,7 +9,7 @@ import { describeDatabases, SharedDatabase } from "../support/databases.ts"
 
 const all = [
   "0001_initial", "0002_accounts", "0003_statistics", "0004_message_kinds", "0005_leases", "0006_groups", "0007_media", "0008_jobs",
-  "0009_webhooks", "0011_webhook_formats", "0012_job_files"
+  "0009_webhooks", "0010_pacing", "0011_webhook_formats", "0012_job_files"
 ]
 const script = new URL("migrate.ts", import.meta.url).pathname
 const counters = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT id, last_event_id FROM event_counter`)

@@ -10,6 +10,7 @@ import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
 import { UserId } from "../../src/domain/User.ts"
 import { ChatReading } from "../../src/sql/ChatReading.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
+import { DevicePacing } from "../../src/sql/DevicePacing.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventConsumers } from "../../src/sql/EventConsumers.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
@@ -23,7 +24,7 @@ import { ShardLeases } from "../../src/sql/ShardLeases.ts"
 import type { TestDatabase } from "../support/databases.ts"
 
 export const repositoriesLayer = Layer.mergeAll(
-  ChatReading.layer, Devices.layer, Contacts.layer, Groups.layer, Messages.layer, Outbox.layer, Jobs.layer, OptOuts.layer, Schedules.layer, EventConsumers
+  ChatReading.layer, DevicePacing.layer, Devices.layer, Contacts.layer, Groups.layer, Messages.layer, Outbox.layer, Jobs.layer, OptOuts.layer, Schedules.layer, EventConsumers
 ).pipe(
   Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
   Layer.provide(Cipher.layer([Redacted.make("a key that is long enough for tests")]))

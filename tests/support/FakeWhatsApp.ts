@@ -1,4 +1,5 @@
 import { Context, DateTime, Duration, Effect, Layer, Option, Queue } from "effect"
+import type { Restriction } from "../../src/domain/Device.ts"
 import type { HistoryPiece } from "../../src/domain/History.ts"
 import type { MediaKind, MediaSource } from "../../src/domain/Media.ts"
 import type { MessageId } from "../../src/domain/Message.ts"
@@ -26,6 +27,8 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
   /** The next socket that is opened, in order of opening. */
   readonly next: Effect.Effect<FakeSocket>
   answer: (messageId: MessageId, attempt: number) => Effect.Effect<Ack, SendError>
+  /** to a message that was refused with this number */
+  restriction: (code: number) => Effect.Effect<Restriction | null, QueryFailed>
   registered: (phone: string) => boolean
   alive: boolean
   /** runs before each socket is there */
@@ -50,6 +53,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
         sockets: [],
         next: Queue.take(opened),
         answer: () => Effect.map(DateTime.now, (at) => ({ at })),
+        restriction: (code) => Effect.succeed(code === 475 ? { kind: "new_chat_cap", code, until: null } : null),
         registered: () => true,
         alive: true,
         opening: () => Effect.void,
@@ -113,6 +117,7 @@ export class FakeWhatsApp extends Context.Tag("tests/FakeWhatsApp")<FakeWhatsApp
           download: (source) => Effect.suspend(() => fake.download(source)),
           reupload: () => Effect.suspend(() => fake.reupload),
           requestPairingCode: () => query("code", Effect.succeed("ABCD1234")),
+          restriction: (code) => Effect.suspend(() => fake.restriction(code)),
           probe: query("probe", Effect.succeed(Duration.millis(1))),
           lastHeard: DateTime.now,
           logout: Effect.sync(() => {

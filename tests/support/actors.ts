@@ -1,4 +1,4 @@
-import { DateTime, Effect, ExecutionStrategy, Exit, Layer, Redacted, Scope } from "effect"
+import { ConfigProvider, DateTime, Effect, ExecutionStrategy, Exit, Layer, Redacted, Scope } from "effect"
 import { SqlClient } from "@effect/sql"
 import { Cipher } from "../../src/domain/Cipher.ts"
 import type { Device } from "../../src/domain/Device.ts"
@@ -18,6 +18,7 @@ import { Signals } from "../../src/actors/Signals.ts"
 import { ChatReading } from "../../src/sql/ChatReading.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { sqlite } from "../../src/sql/Database.ts"
+import { DevicePacing } from "../../src/sql/DevicePacing.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Groups } from "../../src/sql/Groups.ts"
@@ -32,18 +33,19 @@ import { FakeWhatsApp, paired } from "./FakeWhatsApp.ts"
 
 const database = Layer.effectDiscard(Migrations.run).pipe(Layer.provideMerge(sqlite(":memory:")))
 const storage = (outbox: typeof Outbox.layer) =>
-  Layer.mergeAll(ChatReading.layer, Contacts.layer, Devices.layer, Groups.layer, Messages.layer, outbox, Layer.orDie(mediaLayer)).pipe(
+  Layer.mergeAll(ChatReading.layer, Contacts.layer, DevicePacing.layer, Devices.layer, Groups.layer, Messages.layer, outbox, Layer.orDie(mediaLayer)).pipe(
     Layer.provideMerge(Layer.merge(EventLog.layer, ShardLeases.layer)),
     Layer.provideMerge(Layer.merge(database, Cipher.layer([Redacted.make("a key of thirty-two characters!!")])))
   )
 
 /** Devices with everything but WhatsApp and the cluster. */
-export const actorsWith = (outbox: typeof Outbox.layer) =>
+export const actorsWith = (outbox: typeof Outbox.layer, settings: Readonly<Record<string, string>> = { PACING: "off" }) =>
   DeviceActor.layer.pipe(
     Layer.provideMerge(DeviceLoop.layer),
     Layer.provideMerge(DeviceSession.layer),
     Layer.provideMerge(Layer.mergeAll(OutboxPump.layer, MediaFetcher.layer, Projector.layer, GroupDesks.layer, HistoryImport.layer, LoginGate.layer)),
-    Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage(outbox)))
+    Layer.provideMerge(Layer.mergeAll(Signals.layer, FakeWhatsApp.layer, storage(outbox))),
+    Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(settings)))))
   )
 export const actorsLayer = actorsWith(Outbox.layer)
 

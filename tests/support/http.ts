@@ -26,6 +26,7 @@ import { AccountRepositories } from "../../src/sql/AccountRepositories.ts"
 import { Contacts } from "../../src/sql/Contacts.ts"
 import { DailyChats } from "../../src/sql/DailyChats.ts"
 import { sqlite } from "../../src/sql/Database.ts"
+import { DevicePacing } from "../../src/sql/DevicePacing.ts"
 import { Devices } from "../../src/sql/Devices.ts"
 import { EventConsumers } from "../../src/sql/EventConsumers.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
@@ -225,7 +226,7 @@ const secrets = Layer.succeed(AuthSecrets, {
 })
 const files = RemoteFile.layer.pipe(Layer.provideMerge(mediaLayer), Layer.orDie)
 const repositories = Layer.mergeAll(
-  Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories,
+  DevicePacing.layer, Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories,
   EventConsumers,
   files, MediaRequests.layer.pipe(Layer.provide(Signals.layer), Layer.provide(files))
 ).pipe(
@@ -241,7 +242,7 @@ export const httpLayer = (settings: Readonly<Record<string, string>> = {}) =>
     Layer.provideMerge(Layer.mergeAll(fakeActors, fakeSending, fakeMessages, fakeQueries, fakeGroups, Tokens.layer)),
     Layer.provideMerge(Layer.mergeAll(Stage.layer, Shutdown.layer, secrets, repositories)),
     Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(
-      new Map(Object.entries({ PORT: "0", HOST: "127.0.0.1", RATE_LIMIT: "off", ...settings }))
+      new Map(Object.entries({ PORT: "0", HOST: "127.0.0.1", RATE_LIMIT: "off", PACING: "off", ...settings }))
     )))
   )
 

@@ -36,6 +36,7 @@ export const makeService = async (
     ADMIN_EMAIL: admin.email,
     ADMIN_PASSWORD: admin.password,
     RATE_LIMIT: "off",
+    PACING: "off",
     LOG_LEVEL: "info",
     ...environment
   }

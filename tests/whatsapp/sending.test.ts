@@ -1,6 +1,6 @@
 import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Exit, Fiber, Option, Queue, Scope, TestClock } from "effect"
+import { DateTime, Effect, Either, Exit, Fiber, Option, Queue, Scope, TestClock } from "effect"
 import { phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
@@ -46,12 +46,24 @@ describe("sending", () => {
         const result = yield* Effect.either(connection.send(to, id(code), encodeText("x")))
         expect(Either.getLeft(result)).toMatchObject(Option.some({ _tag: "SendRefused", code }))
       }
-      // 475 tells of a limit; after 479 the session and the device list are fetched anew
-      const restricted = yield* next(connection, "Restricted")
-      expect(restricted.restriction?.kind ?? "reachout_timelock").toMatch(/reachout_timelock|new_chat_cap/)
+      // after 479 the session and the device list are fetched anew
       yield* connection.send(to, id(1), encodeText("again"))
       yield* Effect.promise(() => server.phone(peer).waitForMessage(({ text }) => text === "again"))
       expect(server.undecryptable).toEqual([])
+    }).pipe(Effect.provide(world())))
+
+  it.scopedLive("what limits the account is asked for", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      const connection = yield* online()
+      const own = server.phone(phone)
+      expect(yield* connection.restriction(463)).toBeNull()
+      expect(yield* connection.restriction(475)).toEqual({ kind: "new_chat_cap", code: 475, until: null })
+      own.account.timelock = new Date(Math.ceil(Date.now() / 1000) * 1000 + 60_000)
+      const restriction = { kind: "reachout_timelock", code: 463, until: DateTime.unsafeFromDate(own.account.timelock) } as const
+      expect(yield* connection.restriction(463)).toEqual(restriction)
+      expect((yield* next(connection, "Restricted")).restriction).toBeNull()
+      expect((yield* next(connection, "Restricted")).restriction).toEqual(restriction)
     }).pipe(Effect.provide(world())))
 
   it.scopedLive("a device list that was stale is fetched anew", () =>

@@ -16,8 +16,10 @@ const change = async (call: Call) => {
   const [name, about] = [textIf(body, "name"), textIf(body, "about")]
   const audiences = (["profile", "status", "groupadd"] as const).map((what) => [what, audienceOf(body, what)] as const)
   const description = textIf(body, "business")
+  const timelock = textIf(body, "timelock")
   if (name !== undefined) phone.name = name
   if (about !== undefined) profile.about = about
+  if ("timelock" in body) phone.account.timelock = timelock === undefined ? undefined : new Date(timelock)
   if (description !== undefined) profile.business = { description }
   for (const [what, to] of audiences) if (to !== undefined) profile.show(what, to)
   if ("picture" in body) {
