@@ -2,9 +2,10 @@ import { type Round, Spread } from "./Measured.ts"
 
 export interface Row {
   readonly what: string
-  readonly unit: "ms" | "s" | "MiB"
+  readonly unit: "ms" | "s" | "MiB" | "×"
   readonly service: Spread
-  readonly bare: Spread
+  /** where bare Baileys has the like */
+  readonly bare?: Spread
   /** the most that is allowed: times bare Baileys, or a value of the service's own */
   readonly bound?: { readonly ratio: number } | { readonly value: number }
 }
@@ -31,7 +32,7 @@ const columns = ["", "service", "spread", "bare", "spread", "ratio", "bound", ""
 /** Whether the row keeps its bound; undefined if it has none. */
 export const holds = ({ bare, bound, service }: Row): boolean | undefined => {
   if (bound === undefined) return undefined
-  return "ratio" in bound ? service.median <= bound.ratio * bare.median : service.median <= bound.value
+  return "ratio" in bound ? service.median <= bound.ratio * (bare?.median ?? Number.NaN) : service.median <= bound.value
 }
 
 export const table = (rows: ReadonlyArray<Row>): string => {
@@ -45,15 +46,15 @@ export const table = (rows: ReadonlyArray<Row>): string => {
 const cellsOf = (row: Row): ReadonlyArray<string> => {
   const { bare, bound, service, unit } = row
   const range = ({ max, min }: Spread) => max === min ? "" : `${number(min)}–${number(max)}`
-  const limit = bound === undefined ? "" : "ratio" in bound ? `≤ ${bound.ratio} × bare` : `≤ ${bound.value} ${unit}`
+  const limit = bound === undefined ? "" : "ratio" in bound ? `≤ ${number(bound.ratio)} × bare` : `≤ ${bound.value} ${unit}`
   const verdict = { true: "holds", false: "MISSES", undefined: "" }[`${holds(row)}`]
   return [
     row.what,
     `${number(service.median)} ${unit}`,
     range(service),
-    `${number(bare.median)} ${unit}`,
-    range(bare),
-    number(service.median / bare.median),
+    bare === undefined ? "" : `${number(bare.median)} ${unit}`,
+    bare === undefined ? "" : range(bare),
+    bare === undefined ? "" : number(service.median / bare.median),
     limit,
     verdict
   ]

@@ -10,6 +10,11 @@ import { freePort, until } from "./waiting.ts"
 const base = "/api/whatsapp-multi-device/devices"
 const admin = { email: "bench@example.com", password: "a password for the benchmark" }
 
+interface Job {
+  readonly status: string
+  readonly progress: { readonly failed: number }
+}
+
 interface Device {
   readonly deviceId: string
   readonly status: string
@@ -109,6 +114,22 @@ export class Service {
   async send(deviceId: string, to: string, message: string): Promise<void> {
     const answer = await this.#data("POST", `${base}/${deviceId}/send-message?timeout=60`, { phone: to, message }) as Device
     if (answer.status === "pending") throw new Error(`a message to ${to} was not sent within a minute`)
+  }
+
+  /** Answers when the whole job is stored. */
+  async acceptJob(deviceId: string, messages: ReadonlyArray<{ readonly to: string; readonly message: string }>): Promise<{ readonly jobId: string }> {
+    const path = `${base}/${deviceId}/jobs/send-text`
+    return await this.#data("POST", path, { messages, delay: 0 }) as { readonly jobId: string }
+  }
+
+  /** Answers when each of the messages has been acknowledged. */
+  async job(deviceId: string, messages: ReadonlyArray<{ readonly to: string; readonly message: string }>): Promise<void> {
+    const { jobId } = await this.acceptJob(deviceId, messages)
+    await until(`job ${jobId}`, async () => {
+      const { progress, status } = await this.#data("GET", `/api/whatsapp-multi-device/jobs/${jobId}`) as Job
+      if (progress.failed > 0) throw new Error(`${progress.failed} messages of ${jobId} failed`)
+      return status === "completed"
+    }, { every: 250, within: 600_000 })
   }
 
   /** The number of incoming messages among the newest with a person. */

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, loadavg } from "node:os"
 import { conversing } from "./conversing.ts"
 import { Emulator } from "./Emulator.ts"
+import { jobs } from "./jobs.ts"
 import { withDatabase } from "./mysql.ts"
 import { readOptions, usage } from "./options.ts"
 import { residing } from "./residing.ts"
@@ -33,6 +34,12 @@ if (talks && options.mysql) {
     ...await withDatabase((url) =>
       conversing(options, emulator, { name: "MySQL", numbers: "2220", environment: { DATABASE_URL: url } }, tell))
   )
+}
+if (options.only.has("jobs")) {
+  rows.push(...await jobs(options, emulator, { name: "SQLite", numbers: "111", environment: {} }, tell))
+  if (options.mysql) {
+    rows.push(...await withDatabase((url) => jobs(options, emulator, { name: "MySQL", numbers: "222", environment: { DATABASE_URL: url } }, tell)))
+  }
 }
 if (options.only.has("memory") || options.only.has("restart")) rows.push(...await residing(options, emulator, tell))
 await emulator.stop()

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util"
 
-const parts = ["send", "receive", "memory", "restart"] as const
+const parts = ["send", "receive", "memory", "restart", "jobs"] as const
 export type Part = (typeof parts)[number]
 
 export interface Options {
@@ -14,6 +14,10 @@ export interface Options {
   readonly rounds: number
   readonly devices: readonly [few: number, many: number]
   readonly restarts: number
+  /** of one job, of the largest, and devices that have one at the same time */
+  readonly jobMessages: number
+  readonly largeJob: number
+  readonly jobDevices: number
 }
 
 export const usage = `Usage: npm run bench -- [options]
@@ -39,8 +43,8 @@ export const readOptions = (args: ReadonlyArray<string>): Options => {
   const unknown = asked.find((name) => !parts.some((part) => part === name))
   if (unknown !== undefined) throw new Error(`there is no part '${unknown}'`)
   const counts = values.quick
-    ? { messages: 30, warmUp: 20, rounds: 2, devices: [2, 4] as const, restarts: 1 }
-    : { messages: 400, warmUp: 400, rounds: 5, devices: [50, 200] as const, restarts: 3 }
+    ? { messages: 30, warmUp: 20, rounds: 2, devices: [2, 4] as const, restarts: 1, jobMessages: 100, largeJob: 1000, jobDevices: 4 }
+    : { messages: 400, warmUp: 400, rounds: 5, devices: [50, 200] as const, restarts: 3, jobMessages: 1000, largeJob: 100_000, jobDevices: 200 }
   const many = Number(values.devices ?? counts.devices[1])
   if (!Number.isInteger(many) || many <= counts.devices[0]) throw new Error(`--devices is a number above ${counts.devices[0]}`)
   return {
