@@ -119,8 +119,9 @@ describe.each(databases)("whatever is sent, on $name", ({ shared }) => {
       const body = JSON.parse(answer.text)
       expect(body, described).toEqual({ success: false, message: expect.stringMatching(/\S/), error: expect.objectContaining({ code: expect.stringMatching(/^[A-Z_]+$/) }) })
       expect(body.error.code, described).not.toMatch(/^(INTERNAL_ERROR|STORAGE_UNAVAILABLE)$/)
-      if (answer.status !== 404 && answer.status !== 405 && sent.key.startsWith(`${sent.method.toLowerCase()} `)) {
-        expect(codesOf(sent.operation, document, answer.status), described).toContain(body.error.code)
+      // an odd id may lead to no path at all
+      if (!/^(NOT_FOUND|METHOD_NOT_ALLOWED)$/.test(body.error.code) && sent.method.toLowerCase() === sent.meant.method) {
+        expect(codesOf(document.paths[sent.meant.path]![sent.meant.method]!, document, answer.status), described).toContain(body.error.code)
       }
       // a message that WhatsApp refuses is kept, and says so
       if (body.error.details?.messageId !== undefined) before = await counts()

@@ -20,8 +20,8 @@ export interface OpenApiDocument {
 }
 
 export interface DocumentedRequest extends RawRequest {
-  readonly operation: Operation
-  readonly key: string
+  /** the operation that is meant, whatever the method and the path became */
+  readonly meant: { readonly path: string; readonly method: string }
 }
 
 /** Texts by the name of their field that lead somewhere. */
@@ -50,13 +50,12 @@ export const requestsTo = (
     body: bodies(document, operation, known),
     headers: fc.oneof({ weight: 5, arbitrary: fc.constant({}) }, { weight: 2, arbitrary: oddHeaders }),
     cut: fc.oneof({ weight: 15, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.double({ min: 0, max: 0.99, noNaN: true }) })
-  }).map(({ body, cut, headers, method, more, path: values, query }) => {
+  }).map(({ body, cut, headers, method: sentAs, more, path: values, query }) => {
     const asked = inPath.reduce((asked, { name }, index) => asked.replace(`{${name}}`, () => encoded(values[index])), path)
     const parts = [...inQuery.flatMap(({ name }, index) => (query[index] === undefined ? [] : [`${name}=${encoded(query[index])}`])), ...(more === "" ? [] : [more])]
     return {
-      operation,
-      key: `${method} ${path}`,
-      method,
+      meant: { path, method },
+      method: sentAs,
       path: `${asked}${parts.length === 0 ? "" : `?${parts.join("&")}`}`,
       headers: {
         authorization,

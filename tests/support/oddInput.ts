@@ -28,7 +28,6 @@ export interface JsonSchema {
   readonly allOf?: ReadonlyArray<JsonSchema>
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: ReadonlyArray<string>
-  readonly additionalProperties?: boolean | JsonSchema
   readonly items?: JsonSchema
   readonly minimum?: number
   readonly maximum?: number
