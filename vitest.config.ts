@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           ...patient,
           name: "service",
-          include: ["tests/{actors,domain,egress,emulator,http,plugins,runtime,sql}/**/*.test.ts"],
+          include: ["tests/{actors,domain,egress,emulator,http,media,plugins,runtime,sql}/**/*.test.ts"],
           exclude: slow,
           isolate: false
         }

@@ -1,9 +1,5 @@
-import { Context, Data, Effect, Layer } from "effect"
-import { createHash, type Hash } from "node:crypto"
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
-import { join } from "node:path"
+import { Context, Data, type Effect } from "effect"
 import type { Readable } from "node:stream"
-import { sniffedBytes } from "../domain/FileType.ts"
 import type { MediaId } from "../domain/Media.ts"
 
 /** The file has more bytes than it may have. */
@@ -12,9 +8,10 @@ export class FileTooLarge extends Data.TaggedError("FileTooLarge")<{ readonly li
 export class StoreFailed extends Data.TaggedError("StoreFailed")<{ readonly cause: unknown }> {
   /** no room is left */
   get isFull() {
-    return this.cause instanceof Error && "code" in this.cause && (this.cause.code === "ENOSPC" || this.cause.code === "EDQUOT")
+    return this.cause instanceof Error && "code" in this.cause && isNoRoom.has(this.cause.code)
   }
 }
+const isNoRoom: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "QuotaExceeded", "XMinioStorageFull"])
 /** What the bytes come from broke off. */
 export class SourceFailed extends Data.TaggedError("SourceFailed")<{ readonly cause: unknown }> {}
 export class FileMissing extends Data.TaggedError("FileMissing")<{ readonly mediaId: MediaId }> {}
@@ -47,97 +44,4 @@ export class MediaStore extends Context.Tag("whatsapp-service/MediaStore")<Media
   readonly remove: (mediaId: MediaId) => Effect.Effect<void, StoreFailed>
   /** Removes what a process that died left half written, if nobody has touched it since `before` (milliseconds since 1970). */
   readonly sweep: (before: number) => Effect.Effect<number, StoreFailed>
-}>() {
-  /** A folder; with several nodes one that all of them see. */
-  static readonly layerDisk = (folder: string) =>
-    Layer.effect(
-      MediaStore,
-      Effect.gen(function*() {
-        const unfinished = join(folder, "unfinished")
-        yield* attempt(() => mkdir(unfinished, { recursive: true, mode: 0o700 }))
-        const placeOf = (mediaId: MediaId) => join(folder, mediaId.slice(0, 2), mediaId)
-
-        return MediaStore.of({
-          write: (mediaId, bytes, limit) =>
-            Effect.tryPromise({
-              try: (signal) => writeFile(join(unfinished, mediaId), placeOf(mediaId), bytes, limit, signal),
-              catch: (error) =>
-                error instanceof FileTooLarge || error instanceof SourceFailed ? error : new StoreFailed({ cause: error })
-            }),
-          read: (mediaId, range) =>
-            Effect.tryPromise({
-              try: async () => (await open(placeOf(mediaId), "r")).createReadStream(range),
-              catch: (cause) => isMissing(cause) ? new FileMissing({ mediaId }) : new StoreFailed({ cause })
-            }),
-          remove: (mediaId) => attempt(() => rm(placeOf(mediaId), { force: true })),
-          sweep: (before) =>
-            attempt(async () => {
-              const files = (await readdir(unfinished)).map((name) => join(unfinished, name))
-              const old = await Promise.all(files.map(async (file) => {
-                const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }))
-                if (mtimeMs >= before) return 0
-                await rm(file, { force: true })
-                return 1
-              }))
-              return old.filter((removed) => removed === 1).length
-            })
-        })
-      })
-    )
-}
-
-const attempt = <A>(run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: (cause) => new StoreFailed({ cause }) })
-const isMissing = (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT"
-
-const writeFile = async (
-  temporary: string,
-  place: string,
-  bytes: AsyncIterable<Uint8Array>,
-  limit: number,
-  signal: AbortSignal
-): Promise<WrittenFile> => {
-  const hash = createHash("sha256")
-  const file = await open(temporary, "wx", 0o600)
-  try {
-    const { head, size } = await copy(bytes, limit, signal, hash, async (piece) => void (await file.writeFile(piece)))
-    await file.sync()
-    await file.close()
-    await mkdir(join(place, ".."), { recursive: true, mode: 0o700 })
-    signal.throwIfAborted()
-    await rename(temporary, place)
-    return { size, head, sha256: hash.digest("hex") }
-  } catch (error) {
-    await file.close().catch(() => {})
-    await rm(temporary, { force: true })
-    throw error
-  }
-}
-
-/** What is read breaks off, or what is written fails: these are told apart. */
-async function* fromSource(bytes: AsyncIterable<Uint8Array>) {
-  try {
-    yield* bytes
-  } catch (cause) {
-    throw new SourceFailed({ cause })
-  }
-}
-
-const copy = async (
-  bytes: AsyncIterable<Uint8Array>,
-  limit: number,
-  signal: AbortSignal,
-  hash: Hash,
-  write: (piece: Uint8Array) => Promise<void>
-) => {
-  let head = Buffer.alloc(0)
-  let size = 0
-  for await (const piece of fromSource(bytes)) {
-    signal.throwIfAborted()
-    size += piece.length
-    if (size > limit) throw new FileTooLarge({ limit })
-    hash.update(piece)
-    if (head.length < sniffedBytes) head = Buffer.concat([head, piece.subarray(0, sniffedBytes - head.length)])
-    await write(piece)
-  }
-  return { head, size }
-}
+}>() {}

@@ -40,7 +40,8 @@ import { IdempotencyKeys } from "../sql/IdempotencyKeys.ts"
 import { Jobs } from "../sql/Jobs.ts"
 import { MediaLibrary } from "../media/MediaLibrary.ts"
 import { RemoteFile } from "../media/RemoteFile.ts"
-import { MediaStore } from "../media/MediaStore.ts"
+import { diskStore } from "../media/DiskStore.ts"
+import { s3Settings } from "../media/S3Settings.ts"
 import { MediaFiles } from "../sql/MediaFiles.ts"
 import { MessageMediaRows } from "../sql/MessageMedia.ts"
 import { Messages } from "../sql/Messages.ts"
@@ -68,10 +69,15 @@ const Secrets = Layer.unwrapEffect(Effect.map(loadSecrets, (secrets) =>
 
 const UpToDateDatabase = Migrations.layer.pipe(Layer.provideMerge(Database.layer))
 
-/** Files lie beside the SQLite file. */
+/** Files lie beside the SQLite file, unless they are kept in a bucket. */
+const Store = Layer.unwrapEffect(Effect.flatMap(s3Settings, (s3) =>
+  s3 === undefined
+    ? Effect.map(dataDir, (folder) => diskStore(`${folder}/media`))
+    : Effect.map(Effect.promise(() => import("../media/S3Store.ts")), ({ s3Store }) => s3Store(s3))))
+
 const Media = RemoteFile.layer.pipe(
   Layer.provideMerge(MediaLibrary.layer),
-  Layer.provideMerge(Layer.unwrapEffect(Effect.map(dataDir, (folder) => MediaStore.layerDisk(`${folder}/media`)))),
+  Layer.provideMerge(Store),
   Layer.provideMerge(Layer.merge(MediaFiles.layer, MessageMediaRows.layer))
 )
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { MediaLibrary } from "../../src/media/MediaLibrary.ts"
-import { MediaStore } from "../../src/media/MediaStore.ts"
+import { diskStore } from "../../src/media/DiskStore.ts"
 import { MediaFiles } from "../../src/sql/MediaFiles.ts"
 import { MessageMediaRows } from "../../src/sql/MessageMedia.ts"
 
@@ -19,6 +19,6 @@ const folder = Layer.scoped(
 
 /** Files in a folder that lives as long as the layer. */
 export const mediaLayer = MediaLibrary.layer.pipe(
-  Layer.provideMerge(Layer.unwrapEffect(Effect.map(MediaFolder, (made) => MediaStore.layerDisk(made)))),
+  Layer.provideMerge(Layer.unwrapEffect(Effect.map(MediaFolder, (made) => diskStore(made)))),
   Layer.provideMerge(Layer.mergeAll(MediaFiles.layer, MessageMediaRows.layer, folder))
 )
