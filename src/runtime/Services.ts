@@ -51,6 +51,7 @@ import { Outbox } from "../sql/Outbox.ts"
 import { Schedules } from "../sql/Schedules.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { Statistics } from "../sql/Statistics.ts"
+import { Waiting } from "../sql/Waiting.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
@@ -75,7 +76,7 @@ const Media = RemoteFile.layer.pipe(
   Layer.provideMerge(Layer.merge(MediaFiles.layer, MessageMediaRows.layer))
 )
 
-const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
+const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer, Layer.provide(Waiting.layer, DevicePacing.layer))
 
 const Bulk = Layer.mergeAll(IdempotencyKeys.layer, Jobs.layer, OptOuts.layer, Schedules.layer)
 
