@@ -10,6 +10,7 @@ import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeDeviceLock } from "./DeviceLock.ts"
 import { bytes, fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import { incident, makeIncidents } from "./Incidents.ts"
 import { makeOwnChanges } from "./ChangeSources.ts"
 import { makeMessageChanges } from "./MessageChanges.ts"
 import type { Allowed, Claim, OutboxRow, SentRow } from "./Outbox.ts"
@@ -54,6 +55,7 @@ export const makeOutboxQueue = Effect.gen(function*() {
   const statuses = yield* makeStatusChange
   const changes = yield* makeMessageChanges
   const ownChanges = yield* makeOwnChanges
+  const incidents = yield* makeIncidents
 
   const among = ({ restingChats, urgentOnly }: Allowed) =>
     urgentOnly
@@ -108,6 +110,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
     if (steps.length === 0) return
     const rows = steps.map(({ next }) => next)
     yield* statuses.save(deviceId, rows)
+    yield* incidents.add(deviceId, rows.flatMap(({ failure }) =>
+      failure === null ? [] : [failure.whatsapp === null ? incident("failed", failure.code) : incident("refused", failure.whatsapp)]))
     const { phoneNumber } = device.value
     const own = yield* ownChanges({ deviceId, phoneNumber }, rows)
     const changed = own.length === 0 ? [] : yield* changes.apply(deviceId, own, [])
