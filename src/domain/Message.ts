@@ -6,6 +6,7 @@ import { MessageMedia } from "./Media.ts"
 import { OptionVotes, Reaction } from "./MessageChange.ts"
 import { MessageMetadata } from "./MessageMetadata.ts"
 import { PhoneNumber } from "./PhoneNumber.ts"
+import { WaitingFor } from "./WaitingFor.ts"
 
 /** WhatsApp's id of a message, unique within (chat, sender), chosen by its sender; ours are `3EB0` + 18 hex digits. */
 export const MessageId = Schema.String.pipe(Schema.pattern(/^[\x20-\x7e]{1,128}$/), Schema.brand("MessageId"))
@@ -73,6 +74,8 @@ export class Message extends Schema.Class<Message>("Message")({
   direction: Direction,
   status: MessageStatus,
   failure: Schema.NullOr(SendFailure),
+  /** of a message that is `pending`: why it is not out yet, where that was asked */
+  waitingFor: orNull(WaitingFor),
   timestamp: Schema.DateTimeUtc,
   sentAt: Schema.NullOr(Schema.DateTimeUtc),
   deliveredAt: Schema.NullOr(Schema.DateTimeUtc),

@@ -36,6 +36,7 @@ import { Devices } from "../sql/Devices.ts"
 import { EventConsumers } from "../sql/EventConsumers.ts"
 import { EventLog } from "../sql/EventLog.ts"
 import { Groups } from "../sql/Groups.ts"
+import { HealthOfDevices } from "../sql/HealthOfDevices.ts"
 import { IdempotencyKeys } from "../sql/IdempotencyKeys.ts"
 import { Jobs } from "../sql/Jobs.ts"
 import { MediaLibrary } from "../media/MediaLibrary.ts"
@@ -52,6 +53,7 @@ import { Outbox } from "../sql/Outbox.ts"
 import { Schedules } from "../sql/Schedules.ts"
 import { ShardLeases } from "../sql/ShardLeases.ts"
 import { Statistics } from "../sql/Statistics.ts"
+import { Waiting } from "../sql/Waiting.ts"
 import { InboundJournal } from "../whatsapp/InboundJournal.ts"
 import { WhatsApp } from "../whatsapp/WhatsApp.ts"
 import { FirstAdmin } from "./FirstAdmin.ts"
@@ -81,7 +83,7 @@ const Media = RemoteFile.layer.pipe(
   Layer.provideMerge(Layer.merge(MediaFiles.layer, MessageMediaRows.layer))
 )
 
-const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, Statistics.layer)
+const Reports = Layer.mergeAll(DailyChats.layer, MessageSearch.layer, HealthOfDevices.layer, Statistics.layer, Layer.provide(Waiting.layer, DevicePacing.layer))
 
 const Bulk = Layer.mergeAll(IdempotencyKeys.layer, Jobs.layer, OptOuts.layer, Schedules.layer)
 

@@ -11,6 +11,7 @@ import { decodeDevices, deviceColumns, encodeRestriction } from "./DeviceRow.ts"
 import type { DeviceState, Pairing } from "./Devices.ts"
 import { fit } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
+import { incident, makeIncidents } from "./Incidents.ts"
 import type { ShardLease } from "./ShardLeases.ts"
 import { stateTold } from "./StateNotice.ts"
 
@@ -21,6 +22,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const events = yield* EventLog
   const lock = yield* makeDeviceLock
+  const incidents = yield* makeIncidents
   const columns = sql.literal(deviceColumns)
 
   const read = Effect.fnUntraced(function*(deviceId: DeviceId) {
@@ -77,6 +79,11 @@ export const makeDeviceOwnership = Effect.gen(function*() {
       ...(state.status === "qr_required" ? {} : noCodes)
     })
     if (!changed) return undefined
+    const isNew = state.restriction !== null && !sameRestriction(device.restriction, state.restriction)
+    yield* incidents.add(device.deviceId, [
+      ...(isNew ? [incident("restriction", state.restriction!.kind)] : []),
+      ...(device.status === "connected" && state.reason !== null && state.reason !== "stopped" ? [incident("disconnect", state.reason)] : [])
+    ])
     const data = { ...state, since, phoneNumber: device.phoneNumber, lid: device.lid, deviceName: device.deviceName }
     yield* events.append([
       { type: "device-status", deviceId: device.deviceId, data },
@@ -175,6 +182,7 @@ export const makeDeviceOwnership = Effect.gen(function*() {
         Effect.gen(function*() {
           yield* forget(deviceId)
           yield* sql`DELETE FROM contacts WHERE device_id = ${deviceId}`
+          yield* sql`DELETE FROM device_incidents WHERE device_id = ${deviceId}`
           yield* sql`DELETE FROM message_changes WHERE device_id = ${deviceId}`
           // the files themselves are removed once nothing refers to them
           yield* sql`DELETE FROM message_media WHERE device_id = ${deviceId}`

@@ -9,6 +9,7 @@ import { makeDeviceLock } from "./DeviceLock.ts"
 import { EventLog } from "./EventLog.ts"
 import { makeEventPeople } from "./EventPeople.ts"
 import { makeFirstWords, strangerOf } from "./FirstWords.ts"
+import { incident, makeIncidents } from "./Incidents.ts"
 import { makeLedger } from "./Ledger.ts"
 import { makeMediaIntake } from "./MessageMedia.ts"
 import { changeOf, makeOwnChanges } from "./ChangeSources.ts"
@@ -33,6 +34,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
   const tally = yield* makeTally
   const media = yield* makeMediaIntake
   const firstWords = yield* makeFirstWords
+  const incidents = yield* makeIncidents
   const [fetchesAll, largest] = [yield* Effect.orDie(autoDownload), yield* Effect.orDie(maxSize)]
 
   const fetches = (fact: Inbound): boolean =>
@@ -79,6 +81,7 @@ export const makeMessageRecorder = Effect.gen(function*() {
     yield* statuses.save(deviceId, moves)
     yield* tally.add(deviceId, appeared.map((message) => [undefined, message]))
     yield* firstWords.note(deviceId, strangers, now)
+    yield* incidents.add(deviceId, told.flatMap(({ type }) => type === "message.undecryptable" ? [incident("undecryptable", null)] : []))
     if (device.lastSeen === null || now - device.lastSeen >= lastSeenStep) {
       yield* sql`UPDATE whatsapp_sessions SET last_seen = ${now} WHERE device_id = ${deviceId}`
     }

@@ -11,6 +11,7 @@ import { makeDeviceLock } from "./DeviceLock.ts"
 import { bytes, fit, makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
 import { makeEventPeople } from "./EventPeople.ts"
+import { incident, makeIncidents } from "./Incidents.ts"
 import { makeOwnChanges } from "./ChangeSources.ts"
 import { makeMessageChanges } from "./MessageChanges.ts"
 import type { Allowed, Claim, OutboxRow, SentRow } from "./Outbox.ts"
@@ -59,6 +60,7 @@ export const makeOutboxQueue = Effect.gen(function*() {
 
   /** A time further away than the delay was told by a clock that has been put back since. */
   const delayIsOver = (now: number) => sql`(j.next_send_at <= ${now} OR j.next_send_at > ${now} + j.delay)`
+  const incidents = yield* makeIncidents
 
   const among = ({ restingChats, urgentOnly }: Allowed) =>
     urgentOnly
@@ -113,6 +115,8 @@ export const makeOutboxQueue = Effect.gen(function*() {
     if (steps.length === 0) return
     const rows = steps.map(({ next }) => next)
     yield* statuses.save(deviceId, rows)
+    yield* incidents.add(deviceId, rows.flatMap(({ failure }) =>
+      failure === null ? [] : [failure.whatsapp === null ? incident("failed", failure.code) : incident("refused", failure.whatsapp)]))
     const own = yield* ownChanges(device.value, rows)
     const changed = own.length === 0 ? [] : yield* withPeople(device.value, yield* changes.apply(deviceId, own, []))
     yield* events.append([...steps.flatMap(({ at, next }) => statusEvents(deviceId, next, at)), ...changed])

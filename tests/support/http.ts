@@ -31,6 +31,7 @@ import { Devices } from "../../src/sql/Devices.ts"
 import { EventConsumers } from "../../src/sql/EventConsumers.ts"
 import { EventLog } from "../../src/sql/EventLog.ts"
 import { Groups } from "../../src/sql/Groups.ts"
+import { HealthOfDevices } from "../../src/sql/HealthOfDevices.ts"
 import { Jobs } from "../../src/sql/Jobs.ts"
 import { Messages } from "../../src/sql/Messages.ts"
 import { MessageSearch } from "../../src/sql/MessageSearch.ts"
@@ -39,6 +40,7 @@ import { Schedules } from "../../src/sql/Schedules.ts"
 import { ShardLeases } from "../../src/sql/ShardLeases.ts"
 import { Statistics } from "../../src/sql/Statistics.ts"
 import { Users } from "../../src/sql/Users.ts"
+import { Waiting } from "../../src/sql/Waiting.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import { fakeGroups } from "./fakeGroups.ts"
 import { mediaLayer } from "./mediaFolder.ts"
@@ -226,7 +228,7 @@ const secrets = Layer.succeed(AuthSecrets, {
 })
 const files = RemoteFile.layer.pipe(Layer.provideMerge(mediaLayer), Layer.orDie)
 const repositories = Layer.mergeAll(
-  DevicePacing.layer, Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, Statistics.layer, Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories,
+  DevicePacing.layer, Devices.layer, Contacts.layer, Groups.layer, DailyChats.layer, MessageSearch.layer, HealthOfDevices.layer, Statistics.layer, Layer.provide(Waiting.layer, DevicePacing.layer), Jobs.layer, OptOuts.layer, Schedules.layer, AccountRepositories,
   EventConsumers,
   files, MediaRequests.layer.pipe(Layer.provide(Signals.layer), Layer.provide(files))
 ).pipe(

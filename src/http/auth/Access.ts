@@ -35,6 +35,7 @@ export const access: Readonly<Record<string, AccessRule>> = {
   "DELETE /api/whatsapp-multi-device/devices/:deviceId": admin("manage"),
   "POST /api/whatsapp-multi-device/devices/:deviceId/cancel-and-wipe": admin("manage"),
   "DELETE /api/whatsapp-multi-device/devices/:deviceId/session": admin("manage"),
+  "GET /api/whatsapp-multi-device/devices/:deviceId/health": user("read"),
   "GET /api/whatsapp-multi-device/devices/:deviceId/pacing": user("read"),
   "PUT /api/whatsapp-multi-device/devices/:deviceId/pacing": user("manage"),
   "GET /api/whatsapp-multi-device/devices/:deviceId/qr": user("read"),

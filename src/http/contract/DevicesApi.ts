@@ -1,6 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
 import { DeviceStatus, ProxyUrl } from "../../domain/Device.ts"
+import { HealthPeriod, Risk } from "../../domain/DeviceHealth.ts"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { UserId } from "../../domain/User.ts"
 import { ConnectedView, DeviceStateView, DeviceView } from "../DeviceView.ts"
@@ -74,6 +75,9 @@ export const DevicesApi = HttpApiGroup.make("devices")
   .prefix("/api/whatsapp-multi-device")
   .annotateContext(OpenApi.annotations({ title: "Devices", description: "WhatsApp accounts that the service keeps online, and their connections." }))
 
+const DeviceHealthView = Schema.Struct({ deviceId: DeviceId, risk: Risk, hour: HealthPeriod, day: HealthPeriod })
+  .annotations({ identifier: "DeviceHealth" })
+
 /** One device and its connection. */
 export const DeviceApi = HttpApiGroup.make("device")
   .add(
@@ -88,6 +92,16 @@ export const DeviceApi = HttpApiGroup.make("device")
       .annotateContext(OpenApi.annotations({
         summary: "A device's state",
         description: "With the reason, since when, when the service tries again, and what limits the account."
+      }))
+      .setPath(DevicePath)
+  )
+  .add(
+    HttpApiEndpoint.get("health", "/devices/:deviceId/health")
+      .addSuccess(Envelope.success(DeviceHealthView))
+      .annotateContext(OpenApi.annotations({
+        summary: "How a device fares, and the risk of its account",
+        description: "What went wrong in the last hour and the last 24 hours, what was sent and has arrived, and how likely it is that WhatsApp " +
+          "limits the account: `low`, `medium` or `high`, with its reasons."
       }))
       .setPath(DevicePath)
   )

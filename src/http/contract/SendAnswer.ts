@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { MessageId, SendFailure } from "../../domain/Message.ts"
+import { WaitingFor } from "../../domain/WaitingFor.ts"
 import * as Envelope from "../Envelope.ts"
 import { SendFailed } from "../SendFailed.ts"
 
@@ -28,11 +29,12 @@ export const SentAnswer = Schema.Struct({
   status: Schema.Literal("sent", "delivered", "read", "cancelled")
 }).annotations({ identifier: "SentMessage" })
 
-/** Accepted and kept; it goes out as soon as its device can send. `reason` is the device's, or `waiting`. */
+/** Accepted and kept; it goes out as soon as its device can send. `reason` is the device's, or `waiting`; `waitingFor` says more. */
 export const PendingAnswer = Schema.Struct({
   ...answered,
   status: Schema.Literal("pending"),
-  reason: Schema.String
+  reason: Schema.String,
+  waitingFor: Schema.NullOr(WaitingFor)
 }).annotations({ identifier: "PendingMessage" })
 
 /** What every call that sends may say beside its body, and what it is answered. */

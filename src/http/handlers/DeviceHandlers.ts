@@ -7,6 +7,7 @@ import type { DeviceId } from "../../domain/DeviceId.ts"
 import type { UserId } from "../../domain/User.ts"
 import { AuditLog } from "../../sql/AuditLog.ts"
 import { Devices } from "../../sql/Devices.ts"
+import { HealthOfDevices } from "../../sql/HealthOfDevices.ts"
 import { Api } from "../Api.ts"
 import { Caller, CallerDevice } from "../contract/Authorization.ts"
 import { connectedView, deviceState, deviceView } from "../DeviceView.ts"
@@ -63,6 +64,7 @@ const collection = HttpApiBuilder.group(Api, "devices", (handlers) =>
 const one = HttpApiBuilder.group(Api, "device", (handlers) =>
   Effect.gen(function*() {
     const actors = yield* DeviceActors
+    const health = yield* HealthOfDevices
     const audit = yield* AuditLog
 
     /** The actor does it in its own time and place: the entry follows, whatever became of it and whether or not the client waits. */
@@ -80,6 +82,9 @@ const one = HttpApiBuilder.group(Api, "device", (handlers) =>
     return handlers
       .handle("get", () => view(deviceView))
       .handle("status", () => view(deviceState))
+      .handle("health", () =>
+        Effect.flatMap(CallerDevice, ({ device }) =>
+          Effect.map(health.of(device), (found) => ({ deviceId: device.deviceId, ...found }))))
       .handle("connect", ({ path }) => Effect.flatMap(actors.connect(path.deviceId), connectedView))
       .handle("disconnect", ({ path }) => Effect.map(actors.disconnect(path.deviceId), deviceState))
       .handle("remove", ({ path }) =>

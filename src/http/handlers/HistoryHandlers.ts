@@ -5,6 +5,7 @@ import { isGroupJid, type Jid } from "../../domain/Jid.ts"
 import { type ChatOfDay, DailyChats } from "../../sql/DailyChats.ts"
 import { type HistoryQuery, Messages } from "../../sql/Messages.ts"
 import { MessageSearch, wordsOf } from "../../sql/MessageSearch.ts"
+import { Waiting } from "../../sql/Waiting.ts"
 import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import { page } from "../contract/Paging.ts"
@@ -14,10 +15,11 @@ export const layer = HttpApiBuilder.group(Api, "history", (handlers) =>
     const messages = yield* Messages
     const chats = yield* DailyChats
     const search = yield* MessageSearch
+    const waiting = yield* Waiting
 
     const history = Effect.fnUntraced(function*(chat: Jid, query: Omit<HistoryQuery, "chat">) {
       const { device } = yield* CallerDevice
-      const items = yield* messages.history(device.deviceId, { chat, ...query })
+      const items = yield* waiting.explain(device, yield* messages.history(device.deviceId, { chat, ...query }))
       const last = items.at(-1)
       if (last === undefined || items.length < query.limit) return page(items, query.limit, ({ id }) => id)
       const next = query.after === undefined ? { before: last.id } : { after: last.id }
@@ -46,7 +48,7 @@ export const layer = HttpApiBuilder.group(Api, "history", (handlers) =>
       .handle("searchMessages", ({ urlParams: { before, limit, q } }) =>
         Effect.gen(function*() {
           const { device } = yield* CallerDevice
-          const found = yield* search.find(device.deviceId, { words: wordsOf(q), before, limit: limit + 1 })
+          const found = yield* waiting.explain(device, yield* search.find(device.deviceId, { words: wordsOf(q), before, limit: limit + 1 }))
           return page(found, limit, ({ id }) => id)
         }))
   }))

@@ -5,12 +5,13 @@ import { Sending } from "../../actors/Sending.ts"
 import type { Device } from "../../domain/Device.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { SendRequest } from "../../domain/OutgoingContent.ts"
+import { Waiting } from "../../sql/Waiting.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import type { SendHeaders, WaitParams } from "../contract/SendAnswer.ts"
 import { SendFailed } from "../SendFailed.ts"
 
 /** What every call that sends does with its request. */
-export const makeSendRequests = Effect.map(Sending, (sending) =>
+export const makeSendRequests = Effect.map(Effect.all([Sending, Waiting]), ([sending, waiting]) =>
   Effect.fnUntraced(function*(
     request: SendRequest,
     { headers, urlParams }: { readonly headers: typeof SendHeaders.Type; readonly urlParams: typeof WaitParams.Type },
@@ -27,7 +28,10 @@ export const makeSendRequests = Effect.map(Sending, (sending) =>
       wait: { until: urlParams.wait, timeout: Duration.seconds(urlParams.timeout) }
     })
     if (replayed) yield* markReplayed
-    return yield* answer(device, message)
+    // who does not wait is told nothing that would have to be looked for
+    if (urlParams.wait === "accepted" && device.isConnected) return yield* answer(device, message)
+    const [explained] = yield* waiting.explain(device, [message])
+    return yield* answer(device, explained ?? message)
   }))
 
 const requestHash = (asked: unknown): string => createHash("sha256").update(JSON.stringify(asked)).digest("hex")
@@ -58,7 +62,8 @@ const answer = (device: Device, message: Message) => {
       return Effect.succeed({
         ...told,
         status: message.status,
-        reason: device.isConnected ? "waiting" : device.reason ?? device.status
+        reason: device.isConnected ? "waiting" : device.reason ?? device.status,
+        waitingFor: message.waitingFor
       })
     default:
       return Effect.succeed({ ...told, status: message.status })

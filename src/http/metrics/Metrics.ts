@@ -3,9 +3,13 @@ import { beginAtZero } from "../../actors/ActorMetrics.ts"
 import { DeviceReason, DeviceStatus } from "../../domain/Device.ts"
 import { makeBacklog } from "../../sql/Backlog.ts"
 import { Devices } from "../../sql/Devices.ts"
+import { makeIncidents } from "../../sql/Incidents.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { processMetrics } from "./ProcessMetrics.ts"
 import { families, type Family, prometheusText } from "./PrometheusText.ts"
+
+/** Each device is a label: a bound for what Prometheus has to keep. */
+const mostDevices = 100
 
 /** All figures of this process, as Prometheus reads them. */
 export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
@@ -61,6 +65,18 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
         Effect.orElseSucceed((): ReadonlyArray<Family> => [])
       )
 
+      const incidents = yield* makeIncidents
+      const ofIncidents = incidents.ofDevices(mostDevices).pipe(
+        Effect.timeout("2 seconds"),
+        Effect.map((found): ReadonlyArray<Family> => [{
+          name: "whatsapp_device_incidents",
+          help: "What went wrong in the last 24 hours, of the hundred devices with most of it",
+          type: "gauge",
+          samples: found.map(({ count, deviceId, kind }) => ({ labels: [["device", deviceId], ["kind", kind]], value: count }))
+        }]),
+        Effect.orElseSucceed((): ReadonlyArray<Family> => [])
+      )
+
       const ofStreams = Effect.map(hub.subscribers, (value): Family => ({
         name: "event_streams_open",
         help: "Event streams that clients have open",
@@ -72,7 +88,7 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
       return Metrics.of({
         text: Effect.gen(function*() {
           const ours = families(yield* Metric.snapshot)
-          return prometheusText([...(yield* ofProcess), ...(yield* ofDevices), ...(yield* ofBacklog), yield* ofStreams, ...ours])
+          return prometheusText([...(yield* ofProcess), ...(yield* ofDevices), ...(yield* ofBacklog), ...(yield* ofIncidents), yield* ofStreams, ...ours])
         })
       })
     })
