@@ -35,6 +35,8 @@ export const makeSender = (options: {
 }): Sender => {
   const { guards, sock } = options
   const waiters = new Map<string, Deferred.Deferred<BinaryNode>>()
+  // TCP may have ended a moment before anyone is told: what came in until then is dealt with first
+  const isUp = () => options.isOpen() && sock.ws.isOpen
   const closedNow = Effect.flatMap(options.closed, (error) => Effect.fail(error))
 
   /** Who would get a copy. An empty answer must not become a message to nobody. */
@@ -44,7 +46,7 @@ export const makeSender = (options: {
     const own = to.endsWith("@lid") && lid ? `${lid.split(/[:@]/)[0]}@lid` : `${id.split(/[:@]/)[0]}@s.whatsapp.net`
     const devices = yield* Effect.tryPromise({
       try: () => sock.getUSyncDevices([own, to], true, false),
-      catch: lookupFailed
+      catch: (cause) => isUp() ? lookupFailed(cause) : offline(cause)
     }).pipe(
       Effect.timeoutFail({
         duration: answerTimeout,
@@ -78,7 +80,7 @@ export const makeSender = (options: {
   }
 
   const send = Effect.fn("WhatsApp.send")(function*(to: Jid, messageId: MessageId, content: Uint8Array) {
-    if (!options.isOpen()) return yield* offline(new Error("The device is not connected"))
+    if (!isUp()) return yield* offline(new Error("The device is not connected"))
     const message = proto.Message.decode(content)
     yield* preflight(to)
     const ack = yield* Deferred.make<BinaryNode>()
@@ -102,7 +104,7 @@ export const makeSender = (options: {
         // not even written: it still waits for an answer that Baileys needs first
         : relayed.left === tooLate
         ? "lookup_failed"
-        : options.isOpen()
+        : isUp()
         ? "encryption_failed"
         : "offline"
       return yield* new SendNotAttempted({ reason, cause: relayed.left })
