@@ -220,7 +220,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
             yield* pacer.go(row)
             failpoint("outbox.claimed")
             const [took, proof] = yield* Effect.timed(
-              Effect.raceFirst(connection.send(to.value, row.messageId, payload), received(deviceId, row))
+              Effect.raceFirst(connection.send(to.value, row.messageId, payload, row.attempts > 0), received(deviceId, row))
             )
             failpoint("outbox.acked")
             unacknowledged = 0

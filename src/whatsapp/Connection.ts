@@ -112,9 +112,9 @@ export interface Connection {
   readonly events: Queue.Dequeue<SocketEvent>
   /**
    * Sends the protobuf `content` to `to` under `messageId` and waits for the server's ack. The ratchet is committed
-   * before the bytes leave; calling again with the same id is what makes a retry harmless.
+   * before the bytes leave; calling again with the same id is what makes a retry harmless, `again` says that it is one.
    */
-  readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
+  readonly send: (to: Jid, messageId: MessageId, content: Uint8Array, again?: boolean) => Effect.Effect<Ack, SendError>
   /** Shows the other end of a chat what we are about to do. It is not acknowledged. */
   readonly showState: (chat: Jid, state: ChatState) => Effect.Effect<void, QueryFailed>
   /**

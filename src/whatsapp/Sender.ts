@@ -14,7 +14,7 @@ export const answerTimeout = Duration.seconds(19)
 const ackTimeout = Duration.seconds(30)
 
 export interface Sender {
-  readonly send: (to: Jid, messageId: MessageId, content: Uint8Array) => Effect.Effect<Ack, SendError>
+  readonly send: (to: Jid, messageId: MessageId, content: Uint8Array, again?: boolean) => Effect.Effect<Ack, SendError>
   readonly onAck: (stanza: BinaryNode) => void
 }
 
@@ -34,6 +34,10 @@ export const makeSender = (options: {
 }): Sender => {
   const { guards, sock } = options
   const waiters = new Map<string, Deferred.Deferred<BinaryNode>>()
+  /** Groups in which the latest message has not been acknowledged. */
+  const unproven = new Set<Jid>()
+  // TCP may have ended a moment before anyone is told: what came in until then is dealt with first
+  const isUp = () => options.isOpen() && sock.ws.isOpen
   const closedNow = Effect.flatMap(options.closed, (error) => Effect.fail(error))
 
   /** Who would get a copy. An empty answer must not become a message to nobody. */
@@ -43,7 +47,7 @@ export const makeSender = (options: {
     const own = to.endsWith("@lid") && lid ? `${lid.split(/[:@]/)[0]}@lid` : `${id.split(/[:@]/)[0]}@s.whatsapp.net`
     const devices = yield* Effect.tryPromise({
       try: () => sock.getUSyncDevices([own, to], true, false),
-      catch: lookupFailed
+      catch: (cause) => isUp() ? lookupFailed(cause) : offline(cause)
     }).pipe(
       Effect.timeoutFail({
         duration: answerTimeout,
@@ -76,10 +80,21 @@ export const makeSender = (options: {
     })
   }
 
-  const send = Effect.fn("WhatsApp.send")(function*(to: Jid, messageId: MessageId, content: Uint8Array) {
-    if (!options.isOpen()) return yield* offline(new Error("The device is not connected"))
+  /**
+   * Baileys notes who has got the group's key before the message that brings it is on the wire: lost with it, none of them
+   * could read what follows.
+   */
+  const handOutKeyAgain = (group: Jid) =>
+    Effect.ignoreLogged(Effect.tryPromise(async () => sock.authState.keys.set({ "sender-key-memory": { [group]: null } })))
+
+  const send = Effect.fn("WhatsApp.send")(function*(to: Jid, messageId: MessageId, content: Uint8Array, again = false) {
+    if (!isUp()) return yield* offline(new Error("The device is not connected"))
     const message = proto.Message.decode(content)
     yield* preflight(to)
+    if (isGroupJid(to)) {
+      if (again || unproven.has(to)) yield* handOutKeyAgain(to)
+      unproven.add(to)
+    }
     const ack = yield* Deferred.make<BinaryNode>()
     const ticket: Ticket = { state: "waiting" }
     const tooLate = new Error("No ack in time")
@@ -101,7 +116,7 @@ export const makeSender = (options: {
         // not even written: it still waits for an answer that Baileys needs first
         : relayed.left === tooLate
         ? "lookup_failed"
-        : options.isOpen()
+        : isUp()
         ? "encryption_failed"
         : "offline"
       return yield* new SendNotAttempted({ reason, cause: relayed.left })
@@ -115,6 +130,7 @@ export const makeSender = (options: {
       options.forgetDevices([userOf(to), ...[sock.authState.creds.me?.id, sock.authState.creds.me?.lid].flatMap((id) => id?.split(/[:@]/)[0] ?? [])])
     }
     if (attrs["error"] === undefined) {
+      unproven.delete(to)
       return { at: attrs["t"] === undefined ? yield* DateTime.now : DateTime.unsafeMake(Number(attrs["t"]) * 1000) }
     }
     if (code === 479) yield* forgetSessions(to)

@@ -19,6 +19,9 @@ export type Action =
   }
   /** A contact writes, from the phone or a further device. */
   | { readonly do: "write"; readonly device: number; readonly contact: number; readonly from: number; readonly count: number }
+  /** The same in the group in which all are; each request is made twice at once if `twice`. */
+  | { readonly do: "send to the group"; readonly device: number; readonly count: number; readonly twice: boolean }
+  | { readonly do: "write in the group"; readonly contact: number; readonly from: number; readonly count: number }
   /** The owner of the account writes on the phone. */
   | { readonly do: "write on the phone"; readonly device: number; readonly contact: number }
   /** Receipts for some of what a contact has, `skip` of the latest left out; in reverse order, one by one. */
@@ -127,6 +130,14 @@ export const action: fc.Arbitrary<Action> = fc.oneof(
       from: fc.nat(1),
       count: fc.integer({ min: 1, max: 4 })
     })
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant("send to the group" as const), device, count: fc.integer({ min: 1, max: 3 }), twice: fc.boolean() })
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant("write in the group" as const), contact, from: fc.nat(1), count: fc.integer({ min: 1, max: 3 }) })
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("write on the phone" as const), device, contact }) },
   {

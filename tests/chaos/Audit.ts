@@ -1,13 +1,9 @@
+import { isGroup } from "../../src/emulator/protocol/jid.ts"
 import type { StoredMessage } from "./ChaosDatabase.ts"
 import { ranks, type Send } from "./Diary.ts"
+import { expectThat, type Findings, show } from "./Findings.ts"
+import { auditGroup } from "./GroupAudit.ts"
 import type { Walk } from "./Walk.ts"
-
-export interface Findings {
-  /** What must come yet. */
-  readonly missing: ReadonlyArray<string>
-  /** What must not be, and cannot become right any more. */
-  readonly wrong: ReadonlyArray<string>
-}
 
 const complaints = /loop failed|could not be handled|nobody listening|cannot be read(?! now)|forgotten unread|uncaught|defect/i
 const secrets = /geheim\d|eyJ[\w-]{10,}\.[\w-]+\.|<Buffer|priv(ate)?Key|chainKey|rootKey|noiseKey/i
@@ -16,9 +12,11 @@ const secrets = /geheim\d|eyJ[\w-]{10,}\.[\w-]+\.|<Buffer|priv(ate)?Key|chainKey
 export const audit = async (walk: Walk): Promise<Findings> => {
   const { diary, world } = walk
   const { contacts, database, devices, emulator } = world
-  const { events, journalled, messages, unreadable } = await database.read()
-  const missing: Array<string> = []
-  const wrong = [...diary.surprises, ...world.troubles]
+  const { events, journalled, messages: all, unreadable } = await database.read()
+  const messages = all.filter(({ group }) => group === null)
+  const inGroup = auditGroup(walk, all, events)
+  const missing: Array<string> = [...inGroup.missing]
+  const wrong = [...diary.surprises, ...world.troubles, ...inGroup.wrong]
   const indexOf = new Map(devices.map(({ deviceId }, index) => [deviceId, index]))
   const byKey = Map.groupBy(messages, (row) => `${row.deviceId}|${row.idempotencyKey}`)
   const byId = Map.groupBy(messages, (row) => `${row.deviceId}|${row.messageId}`)
@@ -52,7 +50,7 @@ export const audit = async (walk: Walk): Promise<Findings> => {
   // what reached the contacts, on each of their devices
   for (const [contact, { confirms, devices: contactDevices, phone }] of contacts.entries()) {
     for (const { inbox, number } of contactDevices) {
-      const entries = inbox.entries.filter(({ fromMe }) => !fromMe)
+      const entries = inbox.entries.filter(({ chat, fromMe }) => !fromMe && !isGroup(chat))
       for (const [device, { deviceId, phone: account }] of devices.entries()) {
         const shown = entries.filter(({ from }) => from === account.phone)
         const at = `${phone.phone}:${number}`
@@ -104,7 +102,7 @@ export const audit = async (walk: Walk): Promise<Findings> => {
 
   // the owners' phones have their copy of all that was sent
   for (const [device, { deviceId, phone }] of devices.entries()) {
-    const copies = phone.inbox.filter(({ fromMe }) => fromMe)
+    const copies = phone.inbox.filter(({ chat, fromMe }) => fromMe && !isGroup(chat))
     expectThat(wrong, new Set(copies.map(({ id }) => id)).size === copies.length, () => `the phone of ${deviceId} shows a message twice`)
     for (const send of diary.sends) {
       const row = rowOf.get(send)
@@ -198,13 +196,6 @@ export const audit = async (walk: Walk): Promise<Findings> => {
   if (missing.length === 0 && wrong.length === 0) wrong.push(...await historyDiffers(walk, messages, indexOf))
   return { missing, wrong }
 }
-
-const expectThat = (list: Array<string>, holds: boolean, say: () => string) => {
-  if (!holds) list.push(say())
-}
-
-const show = (row: StoredMessage) =>
-  `${row.deviceId} row ${row.id} ${row.messageId} ${row.direction} ${row.status} "${row.content}" attempts ${row.attempts} ${row.failure ?? ""}`
 
 interface Told {
   readonly messageId: string

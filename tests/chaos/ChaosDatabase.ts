@@ -3,6 +3,7 @@ export interface StoredMessage {
   readonly deviceId: string
   readonly messageId: string
   readonly phone: string | null
+  readonly group: string | null
   readonly direction: "incoming" | "outgoing"
   readonly messageType: string
   readonly status: string
@@ -43,6 +44,7 @@ export interface ChaosDatabase {
 
 export const queries = {
   messages: `SELECT m.id AS id, m.device_id AS deviceId, m.message_id AS messageId, c.phone_number AS phone,
+      m.group_jid AS \`group\`,
       m.direction AS direction, m.message_type AS messageType, m.status AS status, m.failure AS failure, m.content AS content,
       m.idempotency_key AS idempotencyKey, m.queue AS queue, m.attempts AS attempts, m.timestamp AS timestamp, m.sent_at AS sentAt,
       m.delivered_at AS deliveredAt, m.read_at AS readAt

@@ -10,6 +10,9 @@ export interface Send {
   readonly ids: Set<string>
 }
 
+/** The same into the group. */
+export type GroupSend = Omit<Send, "contact" | "after">
+
 /** A message that somebody else wrote. */
 export interface Written {
   readonly id: string
@@ -20,12 +23,17 @@ export interface Written {
   readonly text: string
 }
 
+/** What a contact wrote in the group, for all devices. */
+export type GroupWritten = Pick<Written, "id" | "contact" | "text">
+
 export const ranks = ["sent", "delivered", "read"] as const
 
 /** What a walk has done: what must be found afterwards, and nothing else. */
 export class Diary {
   readonly sends: Array<Send> = []
   readonly written: Array<Written> = []
+  readonly groupSends: Array<GroupSend> = []
+  readonly groupWritten: Array<GroupWritten> = []
   /** What the service should never have answered. */
   readonly surprises: Array<string> = []
   readonly #receipts = new Map<string, number>()

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { ActiveFault } from "../../src/emulator/Faults.ts"
+import { isGroup } from "../../src/emulator/protocol/jid.ts"
 import { node } from "../../src/emulator/protocol/node.ts"
 import { type Action, faultFor, type Plan, type SmallFault } from "./Action.ts"
-import { Diary, type Send } from "./Diary.ts"
+import { Diary, type GroupSend, type Send } from "./Diary.ts"
 import type { World } from "./World.ts"
 
 type Doing<Kind extends Action["do"]> = Extract<Action, { readonly do: Kind }>
@@ -46,7 +47,8 @@ export class Walk {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
     await this.world.up()
     // what a good client does with a request that was not answered
-    await Promise.all(this.diary.sends.filter(({ ids }) => ids.size === 0).map((send) => this.#insist(send)))
+    const unanswered = [...this.diary.sends, ...this.diary.groupSends].filter(({ ids }) => ids.size === 0)
+    await Promise.all(unanswered.map((send) => this.#insist(send)))
   }
 
   async #do(action: Action): Promise<void> {
@@ -56,6 +58,12 @@ export class Walk {
         return this.#beside(this.#send(action))
       case "write":
         for (let n = 0; n < action.count; n++) await this.#write(action)
+        return
+      case "send to the group":
+        for (let n = 0; n < action.count; n++) this.#sendToGroup(action)
+        return
+      case "write in the group":
+        for (let n = 0; n < action.count; n++) await this.#writeInGroup(action)
         return
       case "write on the phone": {
         const text = this.diary.newText()
@@ -122,10 +130,19 @@ export class Walk {
     }
   }
 
-  async #request(send: Send, wait: string): Promise<boolean> {
-    const { contact, device, key, text } = send
-    const path = this.world.path(device, `send-message?wait=${wait}&timeout=5`)
-    const body = { phone: this.world.contacts[contact]!.phone.phone, message: text }
+  #sendToGroup({ device, twice }: Doing<"send to the group">): void {
+    const send = { key: randomUUID(), device, text: this.diary.newText(), ids: new Set<string>() }
+    this.diary.groupSends.push(send)
+    for (let n = 0; n < (twice ? 2 : 1); n++) this.#beside(this.#request(send, "accepted"))
+  }
+
+  async #request(send: Send | GroupSend, wait: string): Promise<boolean> {
+    const { device, key, text } = send
+    const [how, to] = "contact" in send
+      ? ["send-message", { phone: this.world.contacts[send.contact]!.phone.phone }]
+      : ["send-group-message", { groupId: this.world.group }]
+    const path = this.world.path(device, `${how}?wait=${wait}&timeout=5`)
+    const body = { ...to, message: text }
     const asked = this.world.service.call("POST", path, body, { "idempotency-key": key })
     const late = sleep(answerWithin, "late" as const, { ref: false })
     const answer = await Promise.race([asked, late]).catch(() => undefined)
@@ -138,7 +155,7 @@ export class Walk {
     return typeof id === "string"
   }
 
-  async #insist(send: Send): Promise<void> {
+  async #insist(send: Send | GroupSend): Promise<void> {
     const end = performance.now() + answerWithin
     while (performance.now() < end) {
       if (await this.#request(send, "accepted")) return
@@ -155,9 +172,16 @@ export class Walk {
     this.diary.written.push({ id, device, contact, from: writer, text })
   }
 
+  async #writeInGroup({ contact, from }: Doing<"write in the group">): Promise<void> {
+    const { devices, phone } = this.world.contacts[contact]!
+    const text = this.diary.newText()
+    const id = await phone.send(this.world.group, text, { device: devices[from]?.number ?? 0 })
+    this.diary.groupWritten.push({ id, contact, text })
+  }
+
   #receipts({ contact, count, skip, twice, type }: Doing<"receipts">): void {
     const { phone } = this.world.contacts[contact]!
-    const there = phone.inbox.filter(({ fromMe }) => !fromMe).toReversed().slice(skip, skip + count)
+    const there = phone.inbox.filter(({ chat, fromMe }) => !fromMe && !isGroup(chat)).toReversed().slice(skip, skip + count)
     for (const { id } of twice ? [...there, ...there] : there) {
       this.diary.receipt(contact, id, type)
       if (type === "read") phone.read(id)

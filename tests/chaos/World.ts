@@ -39,6 +39,8 @@ export class World {
   readonly events: EventFollower
   readonly devices: ReadonlyArray<{ readonly deviceId: string; readonly phone: Phone }>
   readonly contacts: ReadonlyArray<Contact>
+  /** the address of the one in which all contacts and devices are */
+  group = ""
   readonly #output: Array<string>
   #lives = 0
   #stopping: Promise<unknown> = Promise.resolve()
@@ -85,6 +87,7 @@ export class World {
       await service.start()
       await world.events.start()
       await Promise.all(world.devices.map((_, device) => world.#pair(device)))
+      await world.#gather()
     } catch (error) {
       await world.end()
       throw error
@@ -149,6 +152,14 @@ export class World {
     } catch (error) {
       if (life === this.#lives) this.troubles.push(`${error instanceof Error ? error.message : error}`)
     }
+  }
+
+  async #gather(): Promise<void> {
+    const [first, ...others] = this.contacts.map(({ phone }) => phone)
+    const members = [...others, ...this.devices.map(({ phone }) => phone)].map(({ phone }) => phone)
+    this.group = first!.groups.create("The walk", members).jid
+    const isKnown = (device: number) => async () => await this.service.ask("GET", this.path(device, `groups/${this.group}/info`)) as unknown
+    await Promise.all(this.devices.map(({ deviceId }, device) => until(`${deviceId} to know the group`, isKnown(device))))
   }
 
   async #pair(device: number): Promise<void> {

@@ -3,11 +3,14 @@ import { Effect } from "effect"
 import { describe, expect } from "vitest"
 import type { GroupFact } from "../../src/domain/GroupFact.ts"
 import { Jid } from "../../src/domain/Jid.ts"
+import { MessageId } from "../../src/domain/Message.ts"
 import { changesGroups, notificationFacts } from "../../src/whatsapp/GroupNotification.ts"
 import { InboundJournal } from "../../src/whatsapp/InboundJournal.ts"
-import { deviceId, next, online, phone, Server, world } from "./support/world.ts"
+import { encodeText } from "../../src/whatsapp/OutgoingContent.ts"
+import { deviceId, next, online, openOnline, phone, Server, world } from "./support/world.ts"
 
 const BUDI = "6281299990001"
+const [first, second, third] = [1, 2, 3].map((n) => MessageId.make(`3EB0${String(n).padStart(18, "0")}`)) as [MessageId, MessageId, MessageId]
 const me = { id: "6281200000001:3@s.whatsapp.net", lid: "900001:3@lid" }
 const from = "120363000000000001@g.us"
 
@@ -40,6 +43,27 @@ describe("groups", () => {
       expect(yield* journal.pending(deviceId, 10)).toEqual([])
       yield* journal.done(deviceId, entries.map(({ id }) => id))
       expect(yield* journal.groups(deviceId, 10)).toEqual([])
+    }).pipe(Effect.provide(world())), 30_000)
+
+  it.scopedLive("the first message in one, which brings the key, is lost: the next try brings it again", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      const budi = server.phone(BUDI, "Budi")
+      const toko = yield* Effect.scoped(Effect.gen(function*() {
+        const connection = yield* online()
+        const { jid } = budi.groups.create("Toko", [phone])
+        server.faults.add({ kind: "ack-close", deliver: false, times: 1 })
+        yield* Effect.flip(connection.send(Jid.make(jid), first, encodeText("pertama")))
+        return Jid.make(jid)
+      }))
+      const connection = yield* openOnline()
+      yield* connection.send(toko, first, encodeText("pertama"), true)
+      server.faults.add({ kind: "ack-error", code: 400, times: 1 })
+      yield* Effect.flip(connection.send(toko, second, encodeText("ditolak")))
+      yield* connection.send(toko, third, encodeText("ketiga"))
+      yield* Effect.promise(() => budi.waitForMessage(({ text }) => text === "ketiga"))
+      expect(budi.inbox.map(({ text }) => text)).toEqual(["pertama", "ketiga"])
+      expect(server.undecryptable).toEqual([])
     }).pipe(Effect.provide(world())), 30_000)
 
   it.scopedLive("are made, read and left over the port, and refusals come with their number", () =>

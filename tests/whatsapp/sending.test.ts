@@ -66,6 +66,25 @@ describe("sending", () => {
       expect((yield* next(connection, "Restricted")).restriction).toEqual(restriction)
     }).pipe(Effect.provide(world())))
 
+  it.scopedLive("what fails since the connection ends has failed for that and nothing else", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      const budi = server.phone(peer)
+      const people = Array.from({ length: 40 }, (_, n) => server.phone(`62812000001${String(n).padStart(2, "0")}`).phone)
+      const connection = yield* online()
+      server.faults.add({ kind: "iq-delay", xmlns: "encrypt", tag: "key", ms: 200 })
+      const sends = people.map((person, n) =>
+        Effect.delay(Effect.flip(connection.send(phoneJid(person), id(n), encodeText("too late"))), n * 10))
+      const sending = yield* Effect.fork(Effect.all(sends, { concurrency: "unbounded" }))
+      yield* Effect.sleep("150 millis")
+      // what has come before the end is read before it is told
+      for (let n = 0; n < 100; n++) void budi.send(phone, `before the end ${n}`)
+      server.connectionOf(phone).break("reset")
+      const failures = yield* Fiber.join(sending)
+      const reasons = failures.map((failure) => failure._tag === "SendNotAttempted" ? failure.reason : failure._tag)
+      expect(new Set(reasons)).toEqual(new Set(["offline"]))
+    }).pipe(Effect.provide(world())))
+
   it.scopedLive("a device list that was stale is fetched anew", () =>
     Effect.gen(function*() {
       const server = yield* Server
