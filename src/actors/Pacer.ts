@@ -15,10 +15,10 @@ import { isInForce } from "./DeviceRestriction.ts"
 /** How long a change of a device's settings may go unseen, in milliseconds. */
 const settingsFor = 5000
 /** What waits longer than this is put aside in the queue, where nobody meets it before. */
-const longWait = 60_000
+const longWait = 1000
 const restingAtOnce = 500
-/** Between two looks while something may not go yet. */
-const shortly = Duration.millis(250)
+/** Between two looks while something that is due may not go yet. */
+const [soonest, latest] = [250, 1000]
 
 /** What may be taken from the queue now. */
 export interface Outlook {
@@ -42,6 +42,8 @@ export const makePacer = Effect.gen(function*() {
     let readAt = -Infinity
     /** when to look again although nobody says so */
     let lookAt = Infinity
+    /** something that the queue calls due may not go */
+    let refused = false
     /** until when nobody may be written to who has not written, and how many ask whether that is so */
     let strangersFrom = -Infinity
     let asking = 0
@@ -72,6 +74,7 @@ export const makePacer = Effect.gen(function*() {
     return {
       look: Effect.gen(function*() {
         lookAt = Infinity
+        refused = false
         const now = yield* Clock.currentTimeMillis
         const told = yield* restriction
         strangersFrom = isInForce(told, DateTime.unsafeMake(now)) ? told.until.epochMillis : -Infinity
@@ -103,7 +106,10 @@ export const makePacer = Effect.gen(function*() {
           return true
         }
         if (wait.reason === "new_chats" && wait.until - now > longWait) hold(row, wait.reason, wait.until)
-        else lookAt = Math.min(lookAt, Math.max(wait.until, now + Duration.toMillis(shortly)))
+        else {
+          refused = true
+          lookAt = Math.min(lookAt, wait.until)
+        }
         return false
       }),
 
@@ -141,8 +147,11 @@ export const makePacer = Effect.gen(function*() {
 
       /** `idle`, or until something may go that may not yet. */
       sooner: (idle: Duration.Duration) =>
-        Effect.map(Clock.currentTimeMillis, (now) =>
-          lookAt === Infinity ? idle : Duration.min(idle, Duration.millis(Math.max(10, lookAt - now))))
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          const left = lookAt - now
+          if (refused) return Duration.millis(Math.min(Math.max(soonest, left), latest))
+          return lookAt === Infinity ? idle : Duration.min(idle, Duration.millis(Math.max(10, left)))
+        })
     }
   }
 })
