@@ -49,6 +49,8 @@ export const beginAtZero = Effect.all([
   ...SendFailure.fields.code.literals.map((code) => Metric.update(Metric.tagged(failures, "code", code), 0)),
   Metric.update(Metric.tagged(sends, "result", "sent"), 0),
   Metric.update(Metric.tagged(sends, "result", "failed"), 0),
+  // an empty histogram is there once somebody has looked at it
+  Metric.value(seconds),
   Metric.update(received, 0),
   Metric.update(quarantined, 0)
 ], { discard: true })

@@ -1,9 +1,11 @@
 import { expect, layer } from "@effect/vitest"
 import { SqlClient } from "@effect/sql"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import * as WebhooksPlugin from "../../src/plugins/webhooks/WebhooksPlugin.ts"
+import { signedIn } from "../plugins/world.ts"
 import { ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -23,9 +25,18 @@ const rules = readFileSync(join(root, "ops/alerts.yml"), "utf8").split(/^ {6}- a
 const ofTheWhole = new Set([
   "whatsapp_shards_held", "process_unhandled_rejections_total", "whatsapp_webhooks_disabled_total", "whatsapp_plugin_in_trouble"
 ])
-const functions = new Set(["max", "sum", "by", "increase", "rate", "instance", "reason", "code", "plugin"])
+const dashboard = readFileSync(join(root, "ops/grafana-dashboard.json"), "utf8")
+const panels = (JSON.parse(dashboard) as { readonly panels: ReadonlyArray<{ readonly title: string; readonly targets?: ReadonlyArray<{ readonly expr: string }> }> }).panels
+/** Of these only a process of its own has figures. */
+const ofProcesses = new Set(["whatsapp_shards_held", "process_unhandled_rejections_total"])
+const functions = new Set(["histogram_quantile", "le", "status", "result", "max", "sum", "by", "increase", "rate", "instance", "reason", "code", "plugin"])
 const metricsIn = (expr: string) =>
   [...expr.replaceAll(/\{[^}]*\}|\[[^\]]*\]/g, "").matchAll(/[a-z_]\w*/gi)].map(([word]) => word).filter((word) => !functions.has(word))
+
+/** The names of what a scrape has. */
+const namesIn = (body: string) =>
+  new Set([...body.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name, type]) =>
+    type === "histogram" ? [`${name}_count`, `${name}_sum`, `${name}_bucket`] : [name!]))
 
 const text = Effect.map(ask("GET", "/metrics"), (answer) => answer.text)
 const valueOf = (name: string) => (body: string) => Number(new RegExp(`^${name.replaceAll(/[{}]/g, String.raw`\$&`)} (\\S+)$`, "m").exec(body)?.[1])
@@ -35,9 +46,7 @@ layer(httpLayer())("alerts", (it) => {
     Effect.gen(function*() {
       expect(rules.length).toBeGreaterThan(5)
       yield* ask("GET", "/api/health")
-      const body = yield* text
-      const there = new Set([...body.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name, type]) =>
-        type === "histogram" ? [`${name}_count`, `${name}_sum`, `${name}_bucket`] : [name!]))
+      const there = namesIn(yield* text)
       for (const { expr, name, runbook, severity, summary } of rules) {
         const metrics = metricsIn(expr)
         expect(metrics.length, name).toBeGreaterThan(0)
@@ -94,5 +103,24 @@ layer(httpLayer())("alerts", (it) => {
       ticks.disable()
       expect(shown).toBeLessThan(ticks.percentile(50) / 1e9 - 0.01)
       expect(shown).toBeGreaterThanOrEqual(0)
+    }))
+})
+
+const withWebhooks = WebhooksPlugin.layer.pipe(
+  Layer.provide(signedIn("here:1")),
+  Layer.provideMerge(httpLayer({ WEBHOOK_ALLOW_PRIVATE: "true", CLUSTER_LOCK_EXPIRATION: "1h" }))
+)
+layer(withWebhooks)("the dashboard", (it) => {
+  it.effect("each panel of the dashboard shows metrics that there are", () =>
+    Effect.gen(function*() {
+      yield* ask("GET", "/api/health")
+      const there = namesIn(yield* text)
+      const queries = panels.flatMap(({ targets = [], title }) => targets.map(({ expr }) => [title, expr] as const))
+      expect(queries.length).toBeGreaterThan(20)
+      for (const [title, expr] of queries) {
+        const metrics = metricsIn(expr)
+        expect(metrics.length, title).toBeGreaterThan(0)
+        for (const metric of metrics) if (!ofProcesses.has(metric)) expect([...there], title).toContain(metric)
+      }
     }))
 })

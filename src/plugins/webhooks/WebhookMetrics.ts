@@ -22,5 +22,7 @@ export const disabledCount = Metric.update(disabled, 1)
 /** A counter that appears with its first count hides that one from `rate()`. */
 export const beginAtZero = Effect.all([
   ...["delivered", ...DeliveryError.literals].map((result) => Metric.update(Metric.tagged(attempts, "result", result), 0)),
+  // an empty histogram is there once somebody has looked at it
+  Metric.value(seconds),
   Metric.update(disabled, 0)
 ], { discard: true })
