@@ -6,6 +6,8 @@ import type { OutboxRow } from "../sql/Outbox.ts"
 export const lanes = 16
 /** Jobs leave some of them to what is urgent, however long an ack takes. */
 const jobLanes = 12
+/** So many are worth waiting for. */
+const together = 4
 /** Chats whose file is being uploaded: the others' texts do not wait behind them. */
 const uploadLanes = 4
 
@@ -16,18 +18,31 @@ export class Lanes {
   readonly #jobs = new Set<string>()
   /** Chats in which something was settled since the queue was last asked: of these its answer may be out of date. */
   readonly #moved = new Set<string>()
+  #refused = false
 
   get isIdle(): boolean {
     return this.#chats.size === 0
   }
 
+  /**
+   * Some message found no lane when the queue was last asked, and few have become free since. Those that leave together share
+   * transactions all the way to their acks; replaced one by one they would stay apart for good, each with commits of its own.
+   */
+  get isCrowded(): boolean {
+    return this.#refused && this.#chats.size > jobLanes - together
+  }
+
   /** The queue is about to be asked. */
   asking(): void {
     this.#moved.clear()
+    this.#refused = false
   }
 
   isFree(row: OutboxRow): boolean {
-    if (this.#chats.size >= (row.jobId === null ? lanes : jobLanes)) return false
+    if (this.#chats.size >= (row.jobId === null ? lanes : jobLanes)) {
+      this.#refused = true
+      return false
+    }
     if (this.#chats.has(row.chatKey) || this.#moved.has(row.chatKey)) return false
     if (this.#jobs.has(waitsBetween(row) ?? "")) return false
     return !needsUpload(row) || this.#uploading.size < uploadLanes

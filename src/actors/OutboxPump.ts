@@ -1,4 +1,5 @@
 import { Cause, Clock, Context, DateTime, Duration, Effect, FiberSet, Layer, Option, Queue } from "effect"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import { failpoint } from "../domain/Failpoint.ts"
 import { isForward } from "../domain/Message.ts"
@@ -21,6 +22,15 @@ import { storagePauses, untilStored } from "./UntilStored.ts"
 const lastAcksWithin = Duration.seconds(5)
 const whileInFlight = Duration.seconds(1)
 const whenIdle = Duration.seconds(15)
+
+/** Milliseconds; at most so many looks, so far apart, whether more lanes have become free. Of the event loop's time, not of the clock. */
+const gathering = { looks: 10, pause: 5 }
+
+const uncrowded = (inFlight: Lanes) =>
+  Effect.promise(() => sleep(gathering.pause)).pipe(
+    Effect.repeat({ times: gathering.looks - 1, while: () => inFlight.isCrowded }),
+    Effect.when(() => inFlight.isCrowded)
+  )
 
 export interface PumpOptions {
   readonly deviceId: DeviceId
@@ -144,6 +154,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
           }
           const idle = inFlight.isIdle ? yield* idleTime(deviceId, outlook) : whileInFlight
           yield* Effect.race(Queue.take(wake), Effect.sleep(yield* pacer.sooner(idle)))
+          yield* uncrowded(inFlight)
         })
 
         const passes = pass.pipe(
