@@ -156,6 +156,9 @@ export const makePacer = Effect.gen(function*() {
   }
 })
 
+/** Of one connection. */
+export type Pacer = ReturnType<Effect.Effect.Success<typeof makePacer>>
+
 const isToStranger = ({ firstWroteAt, groupJid, messageType }: OutboxRow) =>
   groupJid === null && firstWroteAt === null && !isChangeType(messageType)
 

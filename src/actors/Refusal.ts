@@ -6,6 +6,9 @@ export interface Refusal {
   readonly retry?: { readonly attempts: number; readonly seconds: number }
 }
 
+/** The account may not write to people who have never written, 463, or to no more of them for now, 475. */
+export const isToStrangersOnly = (code: number): boolean => code === 463 || code === 475
+
 /** What WhatsApp's answer to a message means, by its number. What is not named here is final. */
 export const refusal = (code: number): Refusal => {
   switch (code) {

@@ -22,6 +22,9 @@ type Listener = (...args: ReadonlyArray<unknown>) => unknown
 
 const unhandled = { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }
 
+/** Small frames, such as acks, come in crowds, and what they lead to is cheaper done together. */
+const turnMillis = 2
+
 /** A peer that answers the close frame needs a round trip, a dead one would keep us for 30 s. */
 const closeTimeout = 1000
 
@@ -43,6 +46,13 @@ export const guardSocket = (sock: WASocket, hooks: {
   const permanent = new Set<unknown>([...ws.rawListeners("close"), ...ws.rawListeners("error")])
   let failure: Error | undefined
   let incoming: Promise<void> = Promise.resolve()
+  let turnBegan = 0
+  /** Lets everybody else have their turn of the event loop, unless this one is young. */
+  const yieldTurn = async () => {
+    if (performance.now() - turnBegan < turnMillis) return
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    turnBegan = performance.now()
+  }
 
   const send = raw.send.bind(raw) as (data: Uint8Array | string, callback?: (error?: Error) => void) => void
   const gate = new WriteGate((data, callback) => send(data, callback), hooks.durable)
@@ -91,11 +101,11 @@ export const guardSocket = (sock: WASocket, hooks: {
     if (event === "frame") hooks.heard()
     if (ws.listenerCount(event) === 0) return false
     if (event === "message") {
-      // one after the other: inflating one frame takes longer than reading the next; and a turn of the event loop between
-      // them, since with a synchronous database a burst would otherwise be handled in one go while everybody else waits
+      // one after the other: inflating one frame takes longer than reading the next; and a few in a turn of the event loop,
+      // since with a synchronous database a burst would otherwise be handled in one go while everybody else waits
       incoming = incoming
         .then(() => Promise.all(ws.rawListeners(event).map((listener) => call(event, listener as Listener, args))))
-        .then(() => new Promise<void>((resolve) => setImmediate(resolve)))
+        .then(yieldTurn)
       return true
     }
     if (event === "close") {

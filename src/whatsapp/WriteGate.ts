@@ -56,7 +56,10 @@ export class WriteGate {
       queueMicrotask(() => callback?.(error))
       return
     }
-    const frame: Frame = { data, callback, ticket, durable: false }
+    // Baileys encrypts no other message before this one has left; who sends one waits for its ack and not for this, so that
+    // the next is not kept from being made durable together with it
+    if (ticket) queueMicrotask(() => callback?.())
+    const frame: Frame = { data, callback: ticket ? undefined : callback, ticket, durable: false }
     this.#frames.push(frame)
     // a turn later: a listener of the event that led here may still be about to hand something over
     queueMicrotask(() => {
