@@ -29,14 +29,14 @@ const endByForce = (stopWithin: Duration.Duration) => () => {
   setTimeout(() => process.exit(1), Duration.toMillis(stopWithin)).unref()
 }
 
-const forcefully = Effect.map(shutdownTimeout, (requestsWithin) => {
+const boundStop = Effect.map(shutdownTimeout, (requestsWithin) => {
   const end = endByForce(Duration.sum(requestsWithin, closeWithin))
   process.once("SIGTERM", end).once("SIGINT", end)
 })
 
 /** Runs until a signal comes, then stops in order. */
 export const serve = Effect.zipRight(
-  forcefully,
+  boundStop,
   // nobody collects the spans, and making them costs a tenth of a message
   Effect.withTracerEnabled(Layer.launch(Layer.provide(Layer.effectDiscard(announce), Layer.retry(Service, patience))), false)
 )
