@@ -18,6 +18,9 @@ export class Listening extends Context.Tag("whatsapp-service/Listening")<Listeni
 /** `PORT`; 0 lets the system choose one. */
 export const listenPort = wholeNumber("PORT", { from: 0, to: 65_535, fallback: 5000 })
 
+/** `SHUTDOWN_TIMEOUT`: how long a stop waits for what is being answered. */
+export const shutdownTimeout = duration("SHUTDOWN_TIMEOUT", "5 seconds")
+
 /** `message` is one line for a person. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
   host: Schema.String,
@@ -37,7 +40,7 @@ export const layer = Layer.merge(
   Layer.scopedContext(Effect.gen(function*() {
     const port = yield* listenPort
     const host = yield* Config.string("HOST").pipe(Config.withDefault("0.0.0.0"))
-    const patience = yield* duration("SHUTDOWN_TIMEOUT", "5 seconds")
+    const patience = yield* shutdownTimeout
     const node = makeServer()
     const closeIdle = idleConnections(node)
     refuseUntilServed(node)

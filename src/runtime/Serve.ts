@@ -1,5 +1,6 @@
-import { Effect, Layer, Predicate, Schedule } from "effect"
+import { Duration, Effect, Layer, Predicate, Schedule } from "effect"
 import { StorageUnavailable } from "../domain/Storage.ts"
+import { shutdownTimeout } from "../http/HttpListener.ts"
 import { isConflict } from "../sql/Dialect.ts"
 import { MigrationFailed } from "../sql/Migrations.ts"
 import { announce } from "./Announce.ts"
@@ -16,18 +17,26 @@ const patience = Schedule.spaced("1 second").pipe(
   Schedule.tapInput((error: unknown) => passes(error) ? Effect.logWarning("The start waits for the database", error) : Effect.void)
 )
 
-/** A stop that takes longer than this is ended by force: something hangs, and the next start takes up what it left. */
-const stopWithin = 10_000
+/**
+ * What comes after the requests: last acks, closing connections, writing what is left. A stop that takes longer is ended by
+ * force: something hangs, and the next start takes up what it left.
+ */
+const closeWithin = Duration.seconds(13)
 
 /** From the first signal on: a second one, or the end of patience, ends the process at once. */
-const endByForce = () => {
+const endByForce = (stopWithin: Duration.Duration) => () => {
   process.once("SIGTERM", () => process.exit(1)).once("SIGINT", () => process.exit(1))
-  setTimeout(() => process.exit(1), stopWithin).unref()
+  setTimeout(() => process.exit(1), Duration.toMillis(stopWithin)).unref()
 }
+
+const boundStop = Effect.map(shutdownTimeout, (requestsWithin) => {
+  const end = endByForce(Duration.sum(requestsWithin, closeWithin))
+  process.once("SIGTERM", end).once("SIGINT", end)
+})
 
 /** Runs until a signal comes, then stops in order. */
 export const serve = Effect.zipRight(
-  Effect.sync(() => process.once("SIGTERM", endByForce).once("SIGINT", endByForce)),
+  boundStop,
   // nobody collects the spans, and making them costs a tenth of a message
   Effect.withTracerEnabled(Layer.launch(Layer.provide(Layer.effectDiscard(announce), Layer.retry(Service, patience))), false)
 )

@@ -1,7 +1,7 @@
 import type { BinaryNode, WASocket } from "@whiskeysockets/baileys"
 import { Duration, Option } from "effect"
 import { WebSocket } from "ws"
-import { ClosedBecause, unreadableFrame, UpgradeRefused } from "./CloseReason.ts"
+import { ClosedBecause, connectionLost, unreadableFrame, UpgradeRefused } from "./CloseReason.ts"
 import { within } from "./Deadline.ts"
 import { WriteGate } from "./WriteGate.ts"
 
@@ -70,7 +70,9 @@ export const guardSocket = (sock: WASocket, hooks: {
     try {
       await listener.apply(ws, [...args])
     } catch (error) {
-      fail(new ClosedBecause(event === "message" ? unreadableFrame : unhandled, error))
+      // on a connection that has just ended whatever answers fails: that is not what WhatsApp has sent
+      const trouble = raw.readyState === WebSocket.OPEN ? unhandled : { ...connectionLost, code: null }
+      fail(new ClosedBecause(event === "message" ? unreadableFrame : trouble, error))
     }
   }
   const dispatch = (event: string | symbol, args: ReadonlyArray<unknown>): Promise<unknown> =>

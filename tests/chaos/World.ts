@@ -11,7 +11,7 @@ import { EventFollower } from "./EventFollower.ts"
 const base = "/api/whatsapp-multi-device/devices"
 
 const pairedWithin = 180_000
-const forceAfter = 9500
+const forceAfter = 17_500
 
 export interface Contact {
   readonly phone: Phone
