@@ -27,11 +27,15 @@ export const makeOutboxPace = Effect.gen(function*() {
   const whole = sql.literal(dialect.onMysql ? `claimed_at DIV ${minute}` : `claimed_at / ${minute}`)
 
   return {
+    // whoever has written since the queue was asked is a stranger no more, and nobody would let his message go again
     hold: Effect.fn("Outbox.hold")(function*(rows: ReadonlyArray<OutboxRow>, why: HoldReason, until: DateTime.Utc) {
       if (rows.length === 0) return
       const now = yield* Clock.currentTimeMillis
+      const known = rows.flatMap(({ firstWroteAt, id }) => firstWroteAt === null ? [] : [id])
       yield* sql`UPDATE messages SET send_at = ${until.epochMillis}, held_for = ${why}, updated_at = ${now}
-        WHERE ${sql.in("id", rows.map(({ id }) => id))} AND queue IS NOT NULL`
+        WHERE ${sql.in("id", rows.map(({ id }) => id))} AND queue IS NOT NULL AND (${sql.in("id", known)} OR NOT EXISTS (
+          SELECT 1 FROM contacts c WHERE c.id = messages.contact_id AND c.first_wrote_at IS NOT NULL
+        ))`
     }, retryConflicts, atBoundary),
 
     release: Effect.fn("Outbox.release")(function*(deviceId: DeviceId, why: HoldReason) {

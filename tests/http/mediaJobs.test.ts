@@ -173,4 +173,18 @@ layer(httpLayer({ MEDIA_MAX_SIZE: "200KB", JOB_BODY_LIMIT: "100000", MEDIA_ALLOW
       expect([unknown.status, unknown.json.error.code]).toEqual([404, "GROUP_NOT_FOUND"])
       expect(yield* left).toEqual(before)
     }))
+
+  it.effect("a single file, too, goes into no group that is unknown or that the device has left", () =>
+    Effect.gen(function*() {
+      const { deviceId, upload } = yield* world
+      const group = { ...snapshot(groupJid("002"), "Kantor"), ownRole: null }
+      yield* Effect.flatMap(Groups, ({ record }) => record(deviceId, [GroupFact.Whole({ group, author: null })]))
+      const before = yield* left
+      const send = (to: string) =>
+        Effect.map(upload([["file", sampleFiles.jpeg()]], { to: `/groups/${to}`, at: "send-media", query: "?wait=accepted" }), ({ json, status }) =>
+          [status, json.error?.code])
+      expect(yield* send(groupJid("009"))).toEqual([404, "GROUP_NOT_FOUND"])
+      expect(yield* send(group.groupId)).toEqual([403, "NOT_GROUP_MEMBER"])
+      expect(yield* left).toEqual(before)
+    }))
 })

@@ -69,6 +69,22 @@ describeDatabases("Pacing", (database) => {
         expect((yield* due(deviceId)).map(({ content }) => content)).toEqual(["to ani", "to budi"])
       }))
 
+    it.effect("nothing is held back from somebody who has written since the queue was asked", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const outbox = yield* Outbox
+        yield* outbox.accept({ deviceId, to: ani, text: "to ani" })
+        yield* outbox.accept({ deviceId, to: budi, text: "to budi" })
+        const rows = yield* due(deviceId)
+        yield* (yield* Messages).record(deviceId, [text(direct({ phone: ani }), "IN3", "halo")])
+        yield* outbox.hold(rows, "restriction", DateTime.add(yield* DateTime.now, { hours: 5 }))
+        const again = yield* due(deviceId)
+        expect(again.map(({ content }) => content)).toEqual(["to ani"])
+        // what WhatsApp refuses although he has written waits
+        yield* outbox.hold(again, "restriction", DateTime.add(yield* DateTime.now, { hours: 5 }))
+        expect(yield* due(deviceId)).toEqual([])
+      }))
+
     it.effect("two contacts that turn out to be one have written as one of them has", () =>
       Effect.gen(function*() {
         const deviceId = yield* makeDevice

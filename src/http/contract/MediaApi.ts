@@ -8,8 +8,8 @@ import { GroupAddress } from "./Addresses.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
 import {
-  deviceNotFound, idempotencyConflict, invalidMultipart, mediaNotFound, mediaNotStored, mediaStorageFull, mediaTooLarge, mediaTypeMismatch,
-  mediaUnreachable, messageHasNoMedia, messageNotChangeable, messageNotFound
+  deviceNotFound, groupNotFound, idempotencyConflict, invalidMultipart, mediaNotFound, mediaNotStored, mediaStorageFull, mediaTooLarge,
+  mediaTypeMismatch, mediaUnreachable, messageHasNoMedia, messageNotChangeable, messageNotFound, notGroupAdmin, notGroupMember
 } from "./Failures.ts"
 import { FileBody, GroupMediaBody, MediaBody } from "./MediaBody.ts"
 import { PendingAnswer, sendFailed, SendHeaders, SentAnswer, WaitParams } from "./SendAnswer.ts"
@@ -40,6 +40,7 @@ export const MediaApi = HttpApiGroup.make("media")
       .addError(sendFailed).addError(idempotencyConflict).addError(deviceNotFound)
       .addError(messageNotFound).addError(messageNotChangeable).addError(messageHasNoMedia).addError(mediaNotStored).addError(mediaNotFound)
       .addError(mediaTooLarge).addError(mediaTypeMismatch).addError(mediaUnreachable).addError(mediaStorageFull).addError(invalidMultipart)
+      .addError(groupNotFound).addError(notGroupMember).addError(notGroupAdmin)
       .annotateContext(OpenApi.annotations({ summary: "Send a file to a group", description: sending }))
   )
   .add(

@@ -7,8 +7,10 @@ import { MediaLibrary } from "../../media/MediaLibrary.ts"
 import { MessageMediaRows } from "../../sql/MessageMedia.ts"
 import { Api } from "../Api.ts"
 import { GroupMediaByReference, GroupMediaFields, MediaByReference, MediaFields } from "../contract/MediaBody.ts"
+import { CallerDevice } from "../contract/Authorization.ts"
 import { fileAnswer } from "../media/FileAnswer.ts"
 import { makeMediaSending } from "../media/MediaSending.ts"
+import { makeGroupReading } from "./GroupReading.ts"
 import { makeSendRequests } from "./SendRequests.ts"
 
 export const layer = HttpApiBuilder.group(Api, "media", (handlers) =>
@@ -18,6 +20,7 @@ export const layer = HttpApiBuilder.group(Api, "media", (handlers) =>
     const requests = yield* MediaRequests
     const library = yield* MediaLibrary
     const rows = yield* MessageMediaRows
+    const reading = yield* makeGroupReading
 
     return handlers
       .handleRaw("sendMedia", ({ path: { deviceId }, request, ...call }) =>
@@ -30,13 +33,17 @@ export const layer = HttpApiBuilder.group(Api, "media", (handlers) =>
           send: (asked) => send(asked.request, call, asked.identity)
         }))
       .handleRaw("sendGroupMedia", ({ path: { deviceId, groupId }, request, ...call }) =>
-        media.read({
-          deviceId,
-          request,
-          reference: GroupMediaByReference,
-          form: GroupMediaFields,
-          to: () => groupId,
-          send: (asked) => send(asked.request, call, asked.identity)
+        Effect.gen(function*() {
+          const { device } = yield* CallerDevice
+          yield* reading.writable(device, groupId)
+          return yield* media.read({
+            deviceId,
+            request,
+            reference: GroupMediaByReference,
+            form: GroupMediaFields,
+            to: () => groupId,
+            send: (asked) => send(asked.request, call, asked.identity)
+          })
         }))
       .handleRaw("uploadMedia", ({ path: { deviceId }, request }) => media.keep(deviceId, request))
       .handleRaw("messageMedia", ({ path: { deviceId, messageId }, request }) =>
