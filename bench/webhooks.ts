@@ -67,7 +67,7 @@ const converse = async (to: string, each: number): Promise<Arrivals> => {
   const count = each * seconds
   const began = performance.now()
   await Promise.all(range(0, count).map(async (index) => {
-    await new Promise((resolve) => setTimeout(resolve, began + index * 1000 / each - performance.now()))
+    await new Promise((resolve) => setTimeout(resolve, Math.max(1, began + index * 1000 / each - performance.now())))
     await emulator.send(friends[index % friends.length]!, to, `${Date.now()}`)
   }))
   return await receiver.take(count)

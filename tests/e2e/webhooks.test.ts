@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http"
 import { Webhook } from "standardwebhooks"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { EventFollower } from "../chaos/EventFollower.ts"
@@ -23,6 +24,10 @@ interface Heard {
   readonly id: number
   readonly data: { readonly content: string; readonly chat: { readonly jid: string } }
 }
+
+/** What the signature should be. A check that is about now would refuse the first requests of a long run. */
+const signed = (secret: string, headers: IncomingHttpHeaders, text: string) =>
+  new Webhook(secret).sign(String(headers["webhook-id"]), new Date(Number(headers["webhook-timestamp"]) * 1000), text)
 
 describe.each(makeE2eDatabases())("webhooks of the built service on $name", (database) => {
   let emulator: EmulatorProcess
@@ -104,7 +109,7 @@ describe.each(makeE2eDatabases())("webhooks of the built service on $name", (dat
       expect([...ids.keys()].toSorted((a, b) => a - b)).toEqual(events.map(({ id }) => id))
       for (const attempts of ids.values()) {
         expect(new Set(attempts.map(({ headers }) => headers["webhook-id"])).size).toBe(1)
-        for (const { headers, text } of attempts) expect(() => new Webhook(secret).verify(text, headers as Record<string, string>)).not.toThrow()
+        for (const { headers, text } of attempts) expect(headers["webhook-signature"]).toBe(signed(secret, headers, text))
       }
       expect(new Set(got.map(({ headers }) => headers["webhook-id"])).size).toBe(written)
       for (const chat of new Set(events.map(({ data }) => data.chat.jid))) {
