@@ -100,13 +100,14 @@ export class Service {
   /** A user with a device of his own, and what his requests say of who he is. */
   async addUser(name: string): Promise<{ readonly deviceId: string; readonly headers: Record<string, string> }> {
     const email = `${name}@example.com`
-    await this.#data("POST", "/api/admin/users", { username: name, email, password: admin.password })
+    const { user } = await this.#data("POST", "/api/admin/users", { username: name, email, password: admin.password }) as {
+      readonly user: { readonly id: number }
+    }
     const json = new Json(this.#origin, 1)
     const { data } = await json.ask("POST", "/api/auth/login", { email, password: admin.password }) as { readonly data: { readonly token: string } }
-    json.headers = { authorization: `Bearer ${data.token}` }
-    const device = await json.ask("POST", base, { deviceName: name }) as { readonly data: Device }
     await json.close()
-    return { deviceId: device.data.deviceId, headers: json.headers }
+    const { deviceId } = await this.#data("POST", base, { deviceName: name, userId: user.id }) as Device
+    return { deviceId, headers: { authorization: `Bearer ${data.token}` } }
   }
 
   async stop(): Promise<void> {
