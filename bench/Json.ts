@@ -9,7 +9,7 @@ export class Json {
     this.#pool = new Pool(origin, { connections, bodyTimeout: 120_000, headersTimeout: 120_000 })
   }
 
-  async ask(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
+  async ask(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<unknown> {
     const answer = await this.#pool.request({
       method,
       path,

@@ -2,7 +2,7 @@ import { type Round, Spread } from "./Measured.ts"
 
 export interface Row {
   readonly what: string
-  readonly unit: "ms" | "s" | "MiB" | "×"
+  readonly unit: "ms" | "s" | "KiB" | "MiB" | "×"
   readonly service: Spread
   /** where bare Baileys has the like */
   readonly bare?: Spread

@@ -80,6 +80,36 @@ export class Service {
     await child.whileAlive(until("the service", () => this.#json.ask("GET", "/health/ready").then(logIn)))
   }
 
+  /** A device that is never connected. */
+  async addDevice(deviceName: string): Promise<string> {
+    return (await this.#data("POST", base, { deviceName }) as Device).deviceId
+  }
+
+  /** For the messages that the device receives; answers its id. */
+  async addWebhook(url: string, deviceId: string): Promise<number> {
+    const { webhook } = await this.#data("POST", "/api/webhooks", { url, deviceId, events: ["message.received"] }) as {
+      readonly webhook: { readonly id: number }
+    }
+    return webhook.id
+  }
+
+  removeWebhook(id: number): Promise<unknown> {
+    return this.#json.ask("DELETE", `/api/webhooks/${id}`)
+  }
+
+  /** A user with a device of his own, and what his requests say of who he is. */
+  async addUser(name: string): Promise<{ readonly deviceId: string; readonly headers: Record<string, string> }> {
+    const email = `${name}@example.com`
+    const { user } = await this.#data("POST", "/api/admin/users", { username: name, email, password: admin.password }) as {
+      readonly user: { readonly id: number }
+    }
+    const json = new Json(this.#origin, 1)
+    const { data } = await json.ask("POST", "/api/auth/login", { email, password: admin.password }) as { readonly data: { readonly token: string } }
+    await json.close()
+    const { deviceId } = await this.#data("POST", base, { deviceName: name, userId: user.id }) as Device
+    return { deviceId, headers: { authorization: `Bearer ${data.token}` } }
+  }
+
   async stop(): Promise<void> {
     const code = await this.child.stop()
     if (code !== 0) throw new Error(`the service ended with ${code}:\n${this.child.output}`)
@@ -139,8 +169,13 @@ export class Service {
     return items.length
   }
 
-  events(): Promise<EventCounter> {
-    return EventCounter.open(`${this.#origin}/api/events`, this.#json.headers)
+  events(headers = this.#json.headers): Promise<EventCounter> {
+    return EventCounter.open(`${this.#origin}/api/events`, headers)
+  }
+
+  /** Where SQLite is. */
+  get database(): string {
+    return join(this.#folder, "whatsapp.db")
   }
 
   async remove(): Promise<void> {

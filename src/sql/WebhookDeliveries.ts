@@ -40,6 +40,13 @@ export interface Judgement {
   readonly disable: Exclude<DisabledReason, "user"> | null
 }
 
+/** An attempt that was made, and how to judge it. */
+export interface Attempted {
+  readonly delivery: DeliveryRow
+  readonly attempt: DeliveryAttempt
+  readonly judge: (endpoint: EndpointState) => Judgement
+}
+
 /**
  * The tables `webhook_deliveries` and `webhook_attempts`. What waits stands in a lane, one for each chat and endpoint, and only
  * the first of a lane is due at some time: so none overtakes another.
@@ -55,14 +62,10 @@ export class WebhookDeliveries extends Context.Tag("whatsapp-service/WebhookDeli
     StorageUnavailable
   >
   /**
-   * Writes an attempt down with what follows from it. Nothing happens if the delivery has been through another attempt meanwhile,
-   * such as in a process that took over.
+   * Writes attempts down with what follows from each, in one transaction. Nothing happens to a delivery that has been through
+   * another attempt meanwhile, such as in a process that took over.
    */
-  readonly settle: (
-    delivery: DeliveryRow,
-    attempt: DeliveryAttempt,
-    judge: (endpoint: EndpointState) => Judgement
-  ) => Effect.Effect<Judgement | undefined, StorageUnavailable>
+  readonly settle: (attempted: ReadonlyArray<Attempted>) => Effect.Effect<ReadonlyArray<Judgement | undefined>, StorageUnavailable>
   readonly get: (webhookId: WebhookId, id: DeliveryId) => Effect.Effect<WebhookDelivery, DeliveryNotFound | StorageUnavailable>
   /** Newest first. */
   readonly list: (webhookId: WebhookId, filter: {

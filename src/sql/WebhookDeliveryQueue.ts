@@ -2,12 +2,12 @@ import { SqlClient } from "@effect/sql"
 import { Clock, DateTime, Effect, Schema } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { WebhookId } from "../domain/Webhook.ts"
-import type { DeliveryAttempt, DeliveryId } from "../domain/WebhookDelivery.ts"
+import type { DeliveryId } from "../domain/WebhookDelivery.ts"
 import { atBoundary, retryConflicts } from "./Boundary.ts"
 import { makeDialect } from "./Dialect.ts"
 import { EventLog } from "./EventLog.ts"
-import type { EndpointState, Judgement, NewDelivery } from "./WebhookDeliveries.ts"
-import { decodeDeliveries, deliveryColumns, type DeliveryRow, toDelivery } from "./WebhookDeliveryRow.ts"
+import type { Attempted, EndpointState, Judgement, NewDelivery } from "./WebhookDeliveries.ts"
+import { decodeDeliveries, deliveryColumns, toDelivery } from "./WebhookDeliveryRow.ts"
 import { makeWebhookLanes } from "./WebhookLanes.ts"
 
 /** The half of `WebhookDeliveries` that sending needs. */
@@ -69,13 +69,8 @@ export const makeDeliveryQueue = Effect.gen(function*() {
     yield* events.append([{ type: "webhook.disabled", deviceId, data }])
   })
 
-  const settle = Effect.fnUntraced(function*(
-    delivery: DeliveryRow,
-    attempt: DeliveryAttempt,
-    judge: (endpoint: EndpointState) => Judgement
-  ) {
+  const settleOne = Effect.fnUntraced(function*({ attempt, delivery, judge }: Attempted) {
     const { id, webhookId } = delivery
-    if ((yield* lanes.lock([webhookId])).size === 0) return undefined
     const endpoint = yield* endpointOf(webhookId)
     const current = yield* sql`SELECT id FROM webhook_deliveries
       WHERE id = ${id} AND status = 'pending' AND attempts_total = ${delivery.attemptsTotal}`
@@ -110,6 +105,13 @@ export const makeDeliveryQueue = Effect.gen(function*() {
     return judgement
   })
 
+  const settle = Effect.fnUntraced(function*(attempted: ReadonlyArray<Attempted>) {
+    // all of them before anything else, and in the order in which `put` locks them
+    const locked = yield* lanes.lock([...new Set(attempted.map(({ delivery }) => delivery.webhookId))])
+    return yield* Effect.forEach(attempted, (one) =>
+      locked.has(one.delivery.webhookId) ? settleOne(one) : Effect.succeed(undefined))
+  })
+
   return {
     put: Effect.fn("WebhookDeliveries.put")((deliveries: ReadonlyArray<NewDelivery>, options?: { readonly again?: boolean }) =>
       atomic(put(deliveries, options?.again === true))
@@ -132,11 +134,9 @@ export const makeDeliveryQueue = Effect.gen(function*() {
       return { delivery, more: others.length > 0 }
     }, atBoundary),
 
-    settle: Effect.fn("WebhookDeliveries.settle")((
-      delivery: DeliveryRow,
-      attempt: DeliveryAttempt,
-      judge: (endpoint: EndpointState) => Judgement
-    ) => retryConflicts(events.transaction(settle(delivery, attempt, judge))).pipe(atBoundary))
+    settle: Effect.fn("WebhookDeliveries.settle")((attempted: ReadonlyArray<Attempted>) =>
+      retryConflicts(events.transaction(settle(attempted))).pipe(atBoundary)
+    )
   }
 })
 

@@ -42,7 +42,12 @@ describeDatabases("webhook deliveries", (database) => {
     const tried = Effect.fnUntraced(function*(delivery: DeliveryRow, status: number) {
       const all = yield* WebhookDeliveries
       const attempt: DeliveryAttempt = { at: yield* DateTime.now, status, error: status === 200 ? null : "status", millis: 5, response: "é\u0000😀" }
-      return yield* all.settle(delivery, attempt, judge({ attempt, delivery, retryAfter: undefined, disableAfter: 5 * day, chance: 0.5 }))
+      const [judgement] = yield* all.settle([{
+        delivery,
+        attempt,
+        judge: judge({ attempt, delivery, retryAfter: undefined, disableAfter: 5 * day, chance: 0.5 })
+      }])
+      return judgement
     })
 
     it.effect("of each lane only the first is due; the next one follows when it is done, and an attempt counts once", () =>

@@ -25,7 +25,7 @@ export const withAliases = <A, I>(body: Schema.Schema<A, I>, aliases: Readonly<R
   )
 
 /** Without references: there is nothing that they could be resolved in where the platform puts it. */
-const documented = <A, I>(body: Schema.Schema<A, I>): object => {
+export const documented = <A, I>(body: Schema.Schema<A, I>): object => {
   const { $defs = {}, $schema: _, ...shape } = JSONSchema.make(body, { target: "openApi3.1" })
   const inlined = (node: unknown): unknown => {
     if (Array.isArray(node)) return node.map(inlined)

@@ -1,10 +1,10 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { JSONSchema, Schema } from "effect"
+import { Schema } from "effect"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { isOrdered, pacingFields, PacingSettings } from "../../domain/Pacing.ts"
 import * as Envelope from "../Envelope.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
-import { closed } from "./Body.ts"
+import { closed, documented } from "./Body.ts"
 import { DevicePath } from "./DevicesApi.ts"
 
 const optional = <A, I>(field: Schema.Schema<A, I>) => Schema.optionalWith(field, { exact: true })
@@ -24,7 +24,7 @@ const PacingBody = closed({
 /** `null` wishes for nothing in particular. */
 const PacingOrNone = Schema.transform(
   Schema.Unknown.annotations({
-    jsonSchema: { anyOf: [{ type: "null" }, { ...JSONSchema.make(PacingBody, { target: "openApi3.1" }), $schema: undefined }] }
+    jsonSchema: { anyOf: [{ type: "null" }, documented(PacingBody)] }
   }),
   PacingBody,
   { strict: false, decode: (sent) => sent ?? {}, encode: (choice) => choice }

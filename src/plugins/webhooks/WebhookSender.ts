@@ -1,4 +1,5 @@
 import { Clock, Context, DateTime, Duration, Effect, Layer, Option, Random } from "effect"
+import { makeGathering } from "../../actors/Gathering.ts"
 import { duration } from "../../domain/Settings.ts"
 import type { ServiceEvent } from "../../domain/ServiceEvent.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
@@ -6,7 +7,7 @@ import type { WebhookFormat } from "../../domain/Webhook.ts"
 import type { DeliveryAttempt, DeliveryError } from "../../domain/WebhookDelivery.ts"
 import { Devices } from "../../sql/Devices.ts"
 import { EventLog } from "../../sql/EventLog.ts"
-import { type Judgement, WebhookDeliveries } from "../../sql/WebhookDeliveries.ts"
+import { type Attempted, type Judgement, WebhookDeliveries } from "../../sql/WebhookDeliveries.ts"
 import type { DeliveryRow } from "../../sql/WebhookDeliveryRow.ts"
 import { Webhooks, type WebhookTarget } from "../../sql/Webhooks.ts"
 import { bodyOf } from "../EventBody.ts"
@@ -23,7 +24,7 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
   /** `waits`: the endpoint takes nothing for now. `alone`: it has failed, and is tried with one delivery at a time. */
   readonly attempt: (delivery: DeliveryRow, isFirst: boolean) => Effect.Effect<"done" | "alone" | "waits", StorageUnavailable>
 }>() {
-  static readonly layer = Layer.effect(
+  static readonly layer = Layer.scoped(
     WebhookSender,
     Effect.gen(function*() {
       const webhooks = yield* Webhooks
@@ -33,6 +34,7 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
       const egress = yield* WebhookEgress
       const disableAfter = Duration.toMillis(yield* duration("WEBHOOK_DISABLE_AFTER", "5 days"))
       yield* beginAtZero
+      const written = yield* makeGathering((attempted: ReadonlyArray<Attempted>) => deliveries.settle(attempted))
 
       const cloudBodyOf = Effect.fnUntraced(function*(event: ServiceEvent) {
         const news = cloudNews(event)
@@ -82,7 +84,7 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
         const attempt: DeliveryAttempt = { at, status, error, millis, response }
         const chance = yield* Random.next
         yield* attemptCount(error, millis)
-        const judgement = yield* deliveries.settle(delivery, attempt, judge({ attempt, delivery, retryAfter, disableAfter, chance }))
+        const judgement = yield* written({ delivery, attempt, judge: judge({ attempt, delivery, retryAfter, disableAfter, chance }) })
         if (judgement !== undefined) yield* tell(delivery, attempt, judgement)
       })
 
