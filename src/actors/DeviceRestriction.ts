@@ -2,7 +2,7 @@ import { DateTime, Duration, Effect, Equal, FiberHandle, Ref } from "effect"
 import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
-import { Outbox } from "../sql/Outbox.ts"
+import { Outbox, type OutboxRow } from "../sql/Outbox.ts"
 import { ClosedBecause } from "../whatsapp/CloseReason.ts"
 import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { Signals } from "./Signals.ts"
@@ -33,15 +33,19 @@ export const makeRestrictions = Effect.gen(function*() {
   }) {
     const { before, deviceId, tell } = options
     const current = yield* Ref.make(before)
+    /** what is written down, and what the queue was told of */
+    const settled = yield* Ref.make(before)
     const ending = yield* FiberHandle.make()
     const oneAtATime = yield* Effect.makeSemaphore(1)
 
     const become = Effect.fnUntraced(function*(next: Restriction | null) {
+      // first: what is put aside from now on is put aside for this
+      yield* Ref.set(current, next)
       yield* tell(next)
       // it may go now, or is held until another time
-      if ((yield* Ref.get(current)) !== null) yield* outbox.release(deviceId, "restriction")
+      if ((yield* Ref.get(settled)) !== null) yield* outbox.release(deviceId, "restriction")
       // last: what the database did not take is done once more
-      yield* Ref.set(current, next)
+      yield* Ref.set(settled, next)
       yield* signals.outboxChanged(deviceId)
     })
 
@@ -55,7 +59,7 @@ export const makeRestrictions = Effect.gen(function*() {
 
     const set = Effect.fnUntraced(function*(told: Restriction | null) {
       const next = withEnd(told, yield* DateTime.now)
-      if (same(yield* Ref.get(current), next)) return
+      if (same(yield* Ref.get(settled), next)) return
       yield* watch(next)
       yield* become(next)
     })
@@ -63,11 +67,17 @@ export const makeRestrictions = Effect.gen(function*() {
     return {
       current: Ref.get(current),
       set,
+      /** Puts messages to strangers aside until then; not if the limit has been lifted meanwhile. */
+      hold: Effect.fnUntraced(function*(rows: ReadonlyArray<OutboxRow>, until: DateTime.Utc) {
+        yield* outbox.hold(rows, "restriction", until)
+        if (!isInForce(yield* Ref.get(current), yield* DateTime.now)) yield* outbox.release(deviceId, "restriction")
+      }),
       /** What a login leaves of it: whoever is let in is not banned, and what has ended has ended. */
       loggedIn: Effect.gen(function*() {
         const now = yield* DateTime.now
         const left = lasting(yield* Ref.get(current), now)
         yield* Ref.set(current, left)
+        yield* Ref.set(settled, left)
         yield* watch(left)
       }),
       /** Asks what an account may whose message was refused; by all that are refused at the same time once. */

@@ -4,12 +4,12 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import { failpoint } from "../domain/Failpoint.ts"
 import { isForward } from "../domain/Message.ts"
 import type { OwnerChanged } from "../domain/Storage.ts"
+import { makeGathering } from "../sql/Gathering.ts"
 import { Messages } from "../sql/Messages.ts"
 import { type Claim, Outbox, type OutboxRow, type SentRow } from "../sql/Outbox.ts"
 import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { sendSucceeded } from "./ActorMetrics.ts"
 import type { DeviceRestriction } from "./DeviceRestriction.ts"
-import { makeGathering } from "./Gathering.ts"
 import { Lanes, lanes } from "./Lanes.ts"
 import { makeMediaUploads } from "./MediaUploads.ts"
 import { payloadOf } from "./OutboxPayload.ts"
@@ -91,7 +91,7 @@ export class OutboxPump extends Context.Tag("whatsapp-service/OutboxPump")<Outbo
         const inFlight = new Lanes()
         const recipient = recipientsOf(deviceId, connection)
         const upload = uploadsOf(deviceId, connection)
-        const pacer = pacerOf(deviceId, restriction.current)
+        const pacer = pacerOf(deviceId, restriction)
         const settlement = settlementOf({ ...options, pacer, ending: ending.await })
 
         const send = Effect.fn("OutboxPump.send")(

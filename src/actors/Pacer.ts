@@ -1,5 +1,4 @@
 import { Clock, DateTime, Duration, Effect, Random } from "effect"
-import type { Restriction } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
 import { isChangeType } from "../domain/Message.ts"
@@ -10,7 +9,7 @@ import { type Allowed, Outbox, type OutboxRow } from "../sql/Outbox.ts"
 import type { HoldReason } from "../sql/OutboxPace.ts"
 import { Priority } from "../sql/Priority.ts"
 import type { Connection } from "../whatsapp/WhatsApp.ts"
-import { isInForce } from "./DeviceRestriction.ts"
+import { type DeviceRestriction, isInForce } from "./DeviceRestriction.ts"
 
 /** How long a change of a device's settings may go unseen, in milliseconds. */
 const settingsFor = 5000
@@ -35,7 +34,7 @@ export const makePacer = Effect.gen(function*() {
   const pacing = yield* DevicePacing
   const { defaults, isOn } = yield* pacingConfig
 
-  return (deviceId: DeviceId, restriction: Effect.Effect<Restriction | null>) => {
+  return (deviceId: DeviceId, restriction: DeviceRestriction) => {
     let pace: Pace | undefined
     let settings = defaults
     let pairedAt: number | null = null
@@ -76,7 +75,7 @@ export const makePacer = Effect.gen(function*() {
         lookAt = Infinity
         refused = false
         const now = yield* Clock.currentTimeMillis
-        const told = yield* restriction
+        const told = yield* restriction.current
         strangersFrom = isInForce(told, DateTime.unsafeMake(now)) ? told.until.epochMillis : -Infinity
         if (!isOn) return open
         const kept = yield* begin(now)
@@ -117,7 +116,10 @@ export const makePacer = Effect.gen(function*() {
       putAside: Effect.gen(function*() {
         const all = [...aside.values()]
         aside.clear()
-        for (const { rows, until, why } of all) yield* outbox.hold(rows, why, DateTime.unsafeMake(until))
+        for (const { rows, until, why } of all) {
+          const end = DateTime.unsafeMake(until)
+          yield* why === "restriction" ? restriction.hold(rows, end) : outbox.hold(rows, why, end)
+        }
         return all.length > 0
       }),
 

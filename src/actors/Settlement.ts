@@ -96,7 +96,7 @@ export const makeSettlement = Effect.map(Outbox, (outbox) => {
       const answer = yield* pacer.withoutStrangers(untilStored(restriction.refused(connection, code)))
       switch (answer._tag) {
         case "Restricted":
-          return yield* untilStored(outbox.hold([row], "restriction", answer.until))
+          return yield* untilStored(restriction.hold([row], answer.until))
         case "Unrestricted":
           return yield* fail(row, failure)
         case "Unknown":

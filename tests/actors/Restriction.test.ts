@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, TestClock } from "effect"
+import { makeRestrictions } from "../../src/actors/DeviceRestriction.ts"
 import { Signals } from "../../src/actors/Signals.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { Inbound } from "../../src/domain/Inbound.ts"
@@ -81,6 +82,24 @@ describe("an account that may not write to strangers", () => {
       yield* socket.emit(SocketEvent.Restricted({ restriction: null }))
       yield* Effect.repeatN(settle, 3)
       expect(socket.sent.map(({ messageId }) => messageId)).toEqual([ids[1], ids[0]])
+    }).pipe(Effect.provide(actorsLayer)))
+
+  it.scoped("a limit that was lifted while messages were put aside for it holds none of them", () =>
+    Effect.gen(function*() {
+      const { deviceId } = yield* makeDevice()
+      const outbox = yield* Outbox
+      const due = outbox.due(deviceId, 10, { urgentOnly: false, restingChats: [] })
+      yield* accept(deviceId, budi)
+      const until = yield* inMinutes(60)
+      const restriction = yield* (yield* makeRestrictions)({ deviceId, before: null, tell: () => Effect.void })
+      yield* restriction.set({ kind: "reachout_timelock", code: 463, until })
+      const rows = yield* due
+      yield* restriction.hold(rows, until)
+      expect(yield* due).toEqual([])
+      yield* restriction.set(null)
+      expect((yield* due).length).toBe(1)
+      yield* restriction.hold(rows, until)
+      expect((yield* due).length).toBe(1)
     }).pipe(Effect.provide(actorsLayer)))
 
   it.scoped("supposes an end where WhatsApp names none, and gives a message up that is refused each time", () =>

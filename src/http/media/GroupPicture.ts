@@ -5,6 +5,7 @@ import type { DeviceId } from "../../domain/DeviceId.ts"
 import { GroupPictureInvalid, largestPicture, pictureSide } from "../../domain/Group.ts"
 import { jpegSize } from "../../domain/Jpeg.ts"
 import { InvalidMultipart, MediaNotFound, MediaTooLarge, type StoredMedia } from "../../domain/Media.ts"
+import { StorageUnavailable } from "../../domain/Storage.ts"
 import { MediaLibrary } from "../../media/MediaLibrary.ts"
 import { PictureByReference } from "../contract/MediaBody.ts"
 import { makeGivenFiles } from "./GivenFiles.ts"
@@ -38,7 +39,8 @@ export const makeGroupPictures = Effect.gen(function*() {
   const bytesOf = ({ mediaId }: StoredMedia) =>
     library.open(mediaId).pipe(
       Effect.catchTag("FileMissing", () => new MediaNotFound({ mediaId })),
-      Effect.flatMap((source) => Effect.promise(async () => Buffer.concat(await source.toArray())))
+      Effect.flatMap((source) =>
+        Effect.tryPromise({ try: async () => Buffer.concat(await source.toArray()), catch: (cause) => new StorageUnavailable({ cause }) }))
     )
 
   return Effect.fnUntraced(function*(deviceId: DeviceId, request: HttpServerRequest.HttpServerRequest) {

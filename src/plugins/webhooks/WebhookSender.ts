@@ -1,5 +1,5 @@
 import { Clock, Context, DateTime, Duration, Effect, Layer, Option, Random } from "effect"
-import { makeGathering } from "../../actors/Gathering.ts"
+import { makeGathering } from "../../sql/Gathering.ts"
 import { duration } from "../../domain/Settings.ts"
 import type { ServiceEvent } from "../../domain/ServiceEvent.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
