@@ -10,6 +10,9 @@ const short = ["tests/e2e/lifecycle.test.ts", "tests/e2e/anything.test.ts"]
 
 export default defineConfig({
   test: {
+    // the tests mostly wait: on two cores, too, two files at a time
+    maxWorkers: 2,
+    minWorkers: 1,
     projects: [
       // most of a run would be the loading of modules: these files share it
       {
