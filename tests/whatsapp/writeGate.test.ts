@@ -79,6 +79,23 @@ describe("the write gate", () => {
     expect(unused.state).toBe("waiting")
   })
 
+  it("lets who sends a message go on before it has left; whether it has is the ticket's to say", async () => {
+    const written: Array<string> = []
+    const told: Array<string> = []
+    const gate = gateInto(written)
+    const { promise, reject } = Promise.withResolvers<void>()
+    gate.hold(promise)
+    const ticket: Ticket = { state: "waiting" }
+    gate.mark(ticket)
+    gate.send("message", (error) => told.push(error?.message ?? "handed over"))
+    gate.send("question", (error) => told.push(error?.message ?? "left"))
+    await turn()
+    expect(told).toEqual(["handed over"])
+    reject(new Error("disk full"))
+    await turn()
+    expect([written, told, ticket.state]).toEqual([[], ["handed over", "disk full"], "waiting"])
+  })
+
   it("does not hold a frame for what was handed over after it", async () => {
     const written: Array<string> = []
     const gate = gateInto(written)
