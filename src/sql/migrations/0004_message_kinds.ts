@@ -5,28 +5,16 @@ import { hasErrno, makeLayout } from "./Layout.ts"
 /** All kinds of messages, and what messages change in others. */
 export default Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  const { id, index, key, table, text } = yield* makeLayout
-  const column = (name: string, type: string) => {
-    const add = sql.unsafe(`ALTER TABLE messages ADD COLUMN ${name} ${type}`)
-    return sql.onDialectOrElse({
-      // 1060: the column is there
-      mysql: () => Effect.catchIf(add, hasErrno(1060), () => Effect.void),
-      orElse: () =>
-        Effect.unlessEffect(add, Effect.map(
-          sql`SELECT name FROM pragma_table_info('messages') WHERE name = ${name}`,
-          (rows) => rows.length > 0
-        ))
-    })
-  }
+  const { column, id, index, key, table, text } = yield* makeLayout
 
   // what is to be sent, as versioned JSON; null for what came in, and for texts accepted before there were other kinds
-  yield* column("outgoing", text)
+  yield* column("messages", "outgoing", text)
   // keys to files and of polls: never shown
-  yield* column("secrets", text)
-  yield* column("edited_at", "BIGINT")
-  yield* column("deleted_at", "BIGINT")
-  yield* column("reactions", text)
-  yield* column("votes", text)
+  yield* column("messages", "secrets", text)
+  yield* column("messages", "edited_at", "BIGINT")
+  yield* column("messages", "deleted_at", "BIGINT")
+  yield* column("messages", "reactions", text)
+  yield* column("messages", "votes", text)
 
   // a day's chats are told without what changes messages, and still from the index alone
   yield* index("messages_day", "messages (device_id, at_second, chat_key, direction, message_type)")

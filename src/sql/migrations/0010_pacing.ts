@@ -1,24 +1,12 @@
 import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
-import { hasErrno, makeLayout } from "./Layout.ts"
+import { makeLayout } from "./Layout.ts"
 
 /** How fast a device sends and has sent, what holds a message back, and who has written to us. */
 export default Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  const { index, key, table, text } = yield* makeLayout
+  const { column, index, key, table, text } = yield* makeLayout
   const onMysql = sql.onDialectOrElse({ mysql: () => true, orElse: () => false })
-
-  /** Whether it was not there. */
-  const column = Effect.fnUntraced(function*(on: string, name: string, type: string) {
-    const there = yield* onMysql
-      ? sql`SELECT 1 AS found FROM information_schema.columns
-          WHERE table_schema = DATABASE() AND table_name = ${on} AND column_name = ${name}`
-      : sql`SELECT 1 AS found FROM pragma_table_xinfo(${on}) WHERE name = ${name}`
-    if (there.length > 0) return
-    const add = sql.unsafe(`ALTER TABLE ${on} ADD COLUMN ${name} ${type}`)
-    // 1060: the column is there
-    yield* Effect.catchIf(add, hasErrno(1060), () => Effect.void)
-  })
 
   // as JSON: what differs from the service's defaults
   yield* column("whatsapp_sessions", "pacing", text)

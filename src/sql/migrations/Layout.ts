@@ -29,6 +29,20 @@ export const makeLayout = Effect.map(SqlClient.SqlClient, (sql) => {
     ...types,
     table: (name: string, columns: ReadonlyArray<string>) =>
       sql.unsafe(`CREATE TABLE IF NOT EXISTS ${name} (${columns.join(", ")})${types.tail}`),
+    /** Adds a column, unless it is there. */
+    column: (on: string, name: string, type: string) => {
+      const add = sql.unsafe(`ALTER TABLE ${on} ADD COLUMN ${name} ${type}`)
+      return sql.onDialectOrElse({
+        // 1060: the column is there
+        mysql: () => Effect.catchIf(add, hasErrno(1060), () => Effect.void),
+        orElse: () =>
+          Effect.unlessEffect(add, Effect.map(
+            // generated columns are in no other list
+            sql`SELECT 1 AS found FROM pragma_table_xinfo(${on}) WHERE name = ${name}`,
+            (rows) => rows.length > 0
+          ))
+      })
+    },
     index: (name: string, on: string) =>
       sql.onDialectOrElse({
         // MySQL has no IF NOT EXISTS here; 1061: the index is there
