@@ -1,7 +1,7 @@
 import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
 import initial from "../src/sql/migrations/0001_initial.ts"
-import * as Migrations from "../src/sql/Migrations.ts"
+import * as Migrations from "../src/sql/migrations/Migrations.ts"
 
 export const devices = 20
 const chats = 500

@@ -4,8 +4,8 @@ import { DeviceId } from "../src/domain/DeviceId.ts"
 import { Jid } from "../src/domain/Jid.ts"
 import { MessageId } from "../src/domain/Message.ts"
 import type { NewEvent } from "../src/domain/ServiceEvent.ts"
-import { sqlite } from "../src/sql/Database.ts"
-import { EventLog } from "../src/sql/EventLog.ts"
+import { sqlite } from "../src/sql/database/Database.ts"
+import { EventLog } from "../src/sql/events/EventLog.ts"
 import { answers } from "./probe.ts"
 
 const runtime = ManagedRuntime.make(Layer.provide(EventLog.layer, sqlite(process.env["EMITTER_DATABASE"]!)))

@@ -3,7 +3,7 @@ import type { ChatState } from "../domain/ChatState.ts"
 import type { DeviceNotConnected } from "../domain/Device.ts"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { Jid } from "../domain/Jid.ts"
-import { ChatReading } from "../sql/ChatReading.ts"
+import { ChatReading } from "../sql/messages/ChatReading.ts"
 import type { Connection } from "../whatsapp/WhatsApp.ts"
 import { orUnanswered } from "./Unanswered.ts"
 

@@ -8,11 +8,11 @@ import { DeviceId } from "../domain/DeviceId.ts"
 import { Jid } from "../domain/Jid.ts"
 import { PhoneNumber } from "../domain/PhoneNumber.ts"
 import { type OwnerChanged, StorageUnavailable } from "../domain/Storage.ts"
-import { ShardLeases } from "../sql/ShardLeases.ts"
+import { ShardLeases } from "../sql/devices/ShardLeases.ts"
 import { DeviceActor } from "./DeviceActor.ts"
 import type { Connection, QueryFailed } from "../whatsapp/WhatsApp.ts"
 import { PairingFailed } from "./DeviceActors.ts"
-import { groupHandlers, groupRpcs } from "./GroupRpcs.ts"
+import { groupHandlers, groupRpcs } from "./groups/GroupRpcs.ts"
 import { orUnanswered } from "./Unanswered.ts"
 
 const error = Schema.Union(DeviceNotFound, DeviceBusy, StorageUnavailable)

@@ -1,6 +1,6 @@
 import { ShardId, Sharding } from "@effect/cluster"
 import { Clock, Duration, Effect, Layer, Random, Schedule } from "effect"
-import { Devices } from "../sql/Devices.ts"
+import { Devices } from "../sql/devices/Devices.ts"
 import { DeviceEntity, entityId, shardCount, shardOf } from "./DeviceEntity.ts"
 
 const every = Duration.minutes(1)

@@ -1,7 +1,7 @@
 import { Sharding } from "@effect/cluster"
 import { Effect, Option } from "effect"
 import { type Device, DeviceElsewhere } from "../domain/Device.ts"
-import { ShardLeases } from "../sql/ShardLeases.ts"
+import { ShardLeases } from "../sql/devices/ShardLeases.ts"
 import { shardOf } from "./DeviceEntity.ts"
 
 /** Fails for a device that a process runs which this one cannot ask. */

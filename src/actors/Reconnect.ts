@@ -1,5 +1,5 @@
 import { Data, DateTime, Duration, Effect, Random } from "effect"
-import type { CloseReason } from "../whatsapp/CloseReason.ts"
+import type { CloseReason } from "../whatsapp/socket/CloseReason.ts"
 
 /** What the device's loop does after a socket has closed. */
 export type NextStep = Data.TaggedEnum<{

@@ -16,6 +16,17 @@ export const AuditAction = Schema.Literal(
   "device.wipe",
   "device.import",
   "device.pacing",
+  "group.create",
+  "group.join",
+  "group.update",
+  "group.participants",
+  "group.invite",
+  "group.leave",
+  "job.create",
+  "job.pause",
+  "job.resume",
+  "job.cancel",
+  "job.retry",
   "api-key.create",
   "api-key.revoke",
   "webhook.create",
@@ -29,7 +40,7 @@ export const AuditResult = Schema.Literal("success", "failure")
 export type AuditResult = typeof AuditResult.Type
 
 export const AuditTarget = Schema.Struct({
-  type: Schema.Literal("user", "device", "api-key", "webhook"),
+  type: Schema.Literal("user", "device", "group", "job", "api-key", "webhook"),
   id: Schema.String
 })
 export type AuditTarget = typeof AuditTarget.Type

@@ -88,26 +88,25 @@ export const GroupChange = Schema.Union(
   Schema.TaggedStruct("Locked", { on: Schema.Boolean }),
   Schema.TaggedStruct("JoinApproval", { on: Schema.Boolean }),
   Schema.TaggedStruct("MemberAddMode", { mode: MemberAddMode }),
-  /** square, see {@link pictureSide} */
+  /** square, see {@link pictureBounds} */
   Schema.TaggedStruct("Picture", { jpeg: Schema.Uint8ArrayFromBase64 }),
   Schema.TaggedStruct("NoPicture", {}),
   Schema.TaggedStruct("Leave", {})
 )
 export type GroupChange = typeof GroupChange.Type
 
-/** What WhatsApp's own clients send as a picture: pixels of a side, and bytes at most. */
-export const pictureSide = { from: 192, to: 640 } as const
-export const largestPicture = 512 * 1024
+/** What WhatsApp's own clients send as a picture: a square JPEG, by the pixels of its side and its bytes at most. */
+export const pictureBounds = { smallest: 192, largest: 640, mostBytes: 512 * 1024 } as const
 
-/** It is no picture that WhatsApp shows. Width and height are null for what is no JPEG. */
+/** No picture can be made of it. Width and height are null for what cannot be read. */
 export class GroupPictureInvalid extends Schema.TaggedError<GroupPictureInvalid>()(
   "GroupPictureInvalid",
   { field: Schema.String, width: Schema.NullOr(Schema.Int), height: Schema.NullOr(Schema.Int) },
   HttpApiSchema.annotations({ status: 400 })
 ) {
   override get message() {
-    const found = this.width === null ? "" : `; this one has ${this.width} to ${this.height}`
-    return `${this.field}: a square JPEG image of ${pictureSide.from} to ${pictureSide.to} pixels a side is expected${found}.`
+    const found = this.width === null ? ", and this is none" : `; this one has ${this.width} × ${this.height}`
+    return `${this.field}: an image of at least ${pictureBounds.smallest} pixels a side is expected${found}.`
   }
 }
 

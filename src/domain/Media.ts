@@ -38,6 +38,13 @@ export const StoredMedia = Schema.Struct({
 })
 export type StoredMedia = typeof StoredMedia.Type
 
+/** What a message shows of its image until that is fetched; width and height are the image's own, in pixels. */
+export interface ImagePreview {
+  readonly width: number
+  readonly height: number
+  readonly jpeg: Uint8Array
+}
+
 /**
  * `available`: WhatsApp may still have it, and nobody has asked for it here. `pending`: it is being fetched. `expired`:
  * neither WhatsApp nor the phone has it any more, or it was kept for as long as files are kept.

@@ -99,7 +99,8 @@ export type SendRequest = Data.TaggedEnum<{
   Forward: { readonly to: Jid; readonly source: MessageId }
   Reaction: { readonly target: MessageId; readonly emoji: string | null }
   Edit: { readonly target: MessageId; readonly text: string; readonly mentions: ReadonlyArray<Jid> }
-  Delete: { readonly target: MessageId }
+  /** `ofOthers`: in groups also what others wrote there, which WhatsApp takes from a group's administrators */
+  Delete: { readonly target: MessageId; readonly ofOthers: boolean }
 }>
 export const SendRequest = Data.taggedEnum<SendRequest>()
 

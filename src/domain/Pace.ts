@@ -2,7 +2,7 @@ import { newChatsAllowed, type PacingSettings } from "./Pacing.ts"
 
 const second = 1000
 const minute = 60 * second
-const hour = 60 * minute
+export const hour = 60 * minute
 export const day = 24 * hour
 
 /** A message that is to go, as far as its pace is concerned. */

@@ -77,6 +77,17 @@ export class OwnAccount extends Schema.TaggedError<OwnAccount>()(
   }
 }
 
+/** Devices need an owner who is there. */
+export class CannotInherit extends Schema.TaggedError<CannotInherit>()(
+  "CannotInherit",
+  { userId: UserId },
+  HttpApiSchema.annotations({ status: 409 })
+) {
+  override get message() {
+    return `User ${this.userId} cannot take the devices over: that takes another user, and an active one.`
+  }
+}
+
 /** What is to become of the devices has to be said. */
 export class UserHasDevices extends Schema.TaggedError<UserHasDevices>()(
   "UserHasDevices",

@@ -50,8 +50,8 @@ import { JobLoading } from "./jobs/JobLoading.ts"
 import { WebhookAdministration } from "./webhooks/WebhookAdministration.ts"
 import { Listening } from "./HttpListener.ts"
 import { Metrics } from "./metrics/Metrics.ts"
-import { AdminLists } from "../sql/AdminLists.ts"
-import { GlobalFigures } from "../sql/GlobalFigures.ts"
+import { AdminLists } from "../sql/admin/AdminLists.ts"
+import { GlobalFigures } from "../sql/admin/GlobalFigures.ts"
 import { Shutdown } from "./Shutdown.ts"
 
 const handlers = Layer.mergeAll(

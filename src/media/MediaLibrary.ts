@@ -4,7 +4,7 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import { safeFileName, sniff } from "../domain/FileType.ts"
 import { type MediaId, type MediaNotFound, MediaStorageFull, type StoredMedia } from "../domain/Media.ts"
 import { StorageUnavailable } from "../domain/Storage.ts"
-import { MediaFiles } from "../sql/MediaFiles.ts"
+import { MediaFiles } from "../sql/messages/MediaFiles.ts"
 import { quota } from "../domain/MediaSettings.ts"
 import { type ByteRange, type FileMissing, type FileTooLarge, MediaStore, type SourceFailed, StoreFailed } from "./MediaStore.ts"
 

@@ -1,5 +1,5 @@
 import { Effect, Layer, Schedule } from "effect"
-import { EventRetention } from "../sql/EventRetention.ts"
+import { EventRetention } from "../sql/events/EventRetention.ts"
 import { Plugins } from "./Plugins.ts"
 
 const hourly = Schedule.jittered(Schedule.spaced("1 hour"))

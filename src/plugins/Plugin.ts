@@ -1,7 +1,7 @@
 import type { Effect, Scope } from "effect"
 import type { EventType, ServiceEvent } from "../domain/ServiceEvent.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import type { Beginning } from "../sql/PluginCursors.ts"
+import type { Beginning } from "../sql/events/PluginCursors.ts"
 
 /**
  * Something that takes part in what happens, such as webhooks or a sink of one's own. A plugin is a layer that registers itself

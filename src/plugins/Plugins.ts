@@ -1,7 +1,7 @@
 import { Cause, Clock, Context, Effect, Layer, Metric, Ref, Schedule, type Scope, Stream } from "effect"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import { EventLog } from "../sql/EventLog.ts"
-import { PluginCursors } from "../sql/PluginCursors.ts"
+import { EventLog } from "../sql/events/EventLog.ts"
+import { PluginCursors } from "../sql/events/PluginCursors.ts"
 import type { Plugin, PluginStatus } from "./Plugin.ts"
 
 /** The plugins of this process. Each has its own cursor and its own fibers: none waits for another. */

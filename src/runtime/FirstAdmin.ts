@@ -1,7 +1,7 @@
 import { Config, ConfigError, Console, Effect, Either, Layer, Option, Redacted, Schema } from "effect"
 import { Email, Password } from "../domain/User.ts"
 import { Accounts } from "../http/auth/Accounts.ts"
-import { Users } from "../sql/Users.ts"
+import { Users } from "../sql/accounts/Users.ts"
 import { newPassword, usernameOf } from "./NewAdmin.ts"
 
 const email = Config.string("ADMIN_EMAIL").pipe(

@@ -1,6 +1,6 @@
 import { Console, Effect } from "effect"
-import * as Database from "../sql/Database.ts"
-import * as Migrations from "../sql/Migrations.ts"
+import * as Database from "../sql/database/Database.ts"
+import * as Migrations from "../sql/migrations/Migrations.ts"
 
 /** Brings the tables up to date and says what it did. */
 export const migrate = Effect.gen(function*() {

@@ -5,7 +5,7 @@ import { SqlClient } from "@effect/sql"
 import { Config, ConfigError, Effect, Layer, Option } from "effect"
 import { hostname } from "node:os"
 import { shardCount } from "../actors/DeviceEntity.ts"
-import { leaseTime } from "../sql/ShardLeases.ts"
+import { leaseTime } from "../sql/devices/ShardLeases.ts"
 import * as RunnerLeases from "./RunnerLeases.ts"
 
 /** How soon a free shard is seen, which bounds how long a hand-over in order takes. */

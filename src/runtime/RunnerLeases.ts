@@ -1,6 +1,6 @@
 import { ClusterError, RunnerStorage } from "@effect/cluster"
 import { Effect, Layer, Metric, Option, Ref, Schedule } from "effect"
-import { ShardLeases } from "../sql/ShardLeases.ts"
+import { ShardLeases } from "../sql/devices/ShardLeases.ts"
 
 /** The library's own figure does not fall when another process takes shards over. */
 const shardsHeld = Metric.gauge("whatsapp_shards_held", {

@@ -1,8 +1,8 @@
 import { Duration, Effect, Layer, Predicate, Schedule } from "effect"
 import { StorageUnavailable } from "../domain/Storage.ts"
 import { shutdownTimeout } from "../http/HttpListener.ts"
-import { isConflict } from "../sql/Dialect.ts"
-import { MigrationFailed } from "../sql/Migrations.ts"
+import { isConflict } from "../sql/database/Dialect.ts"
+import { MigrationFailed } from "../sql/migrations/Migrations.ts"
 import { announce } from "./Announce.ts"
 import { Service } from "./Services.ts"
 

@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import type { DeviceId } from "../domain/DeviceId.ts"
 import type { UserId } from "../domain/User.ts"
-import { AuditLog } from "../sql/AuditLog.ts"
-import { Devices } from "../sql/Devices.ts"
-import { EventLog } from "../sql/EventLog.ts"
-import { makeAuthRows } from "../whatsapp/AuthRows.ts"
-import { type MultiFileSession, SessionUnreadable } from "../whatsapp/MultiFileAuth.ts"
+import { AuditLog } from "../sql/admin/AuditLog.ts"
+import { Devices } from "../sql/devices/Devices.ts"
+import { EventLog } from "../sql/events/EventLog.ts"
+import { makeAuthRows } from "../whatsapp/auth/AuthRows.ts"
+import { type MultiFileSession, SessionUnreadable } from "../whatsapp/auth/MultiFileAuth.ts"
 
 /** What became of a session: the service keeps what it has, and knows better than the folder. */
 export type ImportOutcome = "imported" | "kept"

@@ -6,12 +6,12 @@ import type { DeviceId } from "../domain/DeviceId.ts"
 import type { GroupMembers } from "../domain/GroupFact.ts"
 import type { HistoryPiece } from "../domain/History.ts"
 import type { Jid } from "../domain/Jid.ts"
-import type { MediaKind, MediaSource } from "../domain/Media.ts"
+import type { ImagePreview, MediaKind, MediaSource } from "../domain/Media.ts"
 import type { MessageId } from "../domain/Message.ts"
 import type { PhoneNumber } from "../domain/PhoneNumber.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import type { CloseReason } from "./CloseReason.ts"
-import type { GroupQueries } from "./GroupQueries.ts"
+import type { CloseReason } from "./socket/CloseReason.ts"
+import type { GroupQueries } from "./groups/GroupQueries.ts"
 
 /** What a socket says of itself. Messages and receipts are not here: they go through the {@link InboundJournal}. */
 export type SocketEvent = Data.TaggedEnum<{
@@ -83,6 +83,12 @@ export interface UploadedMedia {
   readonly mediaKeyTimestamp: number
   readonly directPath: string
   readonly url: string | null
+}
+
+/** What a message with a file is made of beside its words; a file that is no image has no preview. */
+export interface FileParts {
+  readonly uploaded: UploadedMedia
+  readonly preview: ImagePreview | null
 }
 
 /** The stored credentials exist but cannot be read (wrong key, damaged row). Nothing has been overwritten. */

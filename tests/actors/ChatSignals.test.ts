@@ -3,7 +3,7 @@ import { DateTime, Effect } from "effect"
 import { Inbound } from "../../src/domain/Inbound.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
-import { Messages } from "../../src/sql/Messages.ts"
+import { Messages } from "../../src/sql/messages/Messages.ts"
 import { actorsLayer, makeDevice, phone } from "../support/actors.ts"
 import { FakeWhatsApp, lost } from "../support/FakeWhatsApp.ts"
 

@@ -4,7 +4,7 @@ import { SqlClient } from "@effect/sql"
 import { Effect, Layer, TestClock } from "effect"
 import { DeviceEntityLayer } from "../../src/actors/DeviceEntity.ts"
 import { DeviceSupervisor } from "../../src/actors/DeviceSupervisor.ts"
-import { Devices } from "../../src/sql/Devices.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
 import { actorsLayer, makeDevice } from "../support/actors.ts"
 import { FakeWhatsApp, paired } from "../support/FakeWhatsApp.ts"
 

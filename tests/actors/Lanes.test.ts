@@ -1,9 +1,9 @@
 import { DateTime } from "effect"
 import { describe, expect, it } from "vitest"
-import { Lanes } from "../../src/actors/Lanes.ts"
+import { Lanes } from "../../src/actors/outbox/Lanes.ts"
 import type { JobId } from "../../src/domain/Job.ts"
 import type { MessageId } from "../../src/domain/Message.ts"
-import type { OutboxRow } from "../../src/sql/Outbox.ts"
+import type { OutboxRow } from "../../src/sql/outbox/Outbox.ts"
 
 const row = (id: number, more: Partial<OutboxRow> = {}): OutboxRow => ({
   id,

@@ -5,8 +5,8 @@ import { Effect } from "effect"
 import { Signals } from "../../src/actors/Signals.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
 import { SendRequest } from "../../src/domain/OutgoingContent.ts"
-import { Messages } from "../../src/sql/Messages.ts"
-import { Outbox } from "../../src/sql/Outbox.ts"
+import { Messages } from "../../src/sql/messages/Messages.ts"
+import { Outbox } from "../../src/sql/outbox/Outbox.ts"
 import { actorsLayer, makeDevice, phone } from "../support/actors.ts"
 
 describe("what waits in the outbox", () => {

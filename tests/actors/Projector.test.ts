@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { SqlClient } from "@effect/sql"
 import { DateTime, Effect, TestClock } from "effect"
-import { Projector } from "../../src/actors/Projector.ts"
+import { Projector } from "../../src/actors/receiving/Projector.ts"
 import { Inbound } from "../../src/domain/Inbound.ts"
 import type { Jid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
-import { EventLog } from "../../src/sql/EventLog.ts"
+import { EventLog } from "../../src/sql/events/EventLog.ts"
 import { actorsLayer, makeDevice, outage, phone } from "../support/actors.ts"
 import { FakeWhatsApp } from "../support/FakeWhatsApp.ts"
 

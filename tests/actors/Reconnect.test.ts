@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, TestClock } from "effect"
 import fc from "fast-check"
 import { type Attempts, nextStep, noAttempts } from "../../src/actors/Reconnect.ts"
-import { CloseAction, type CloseReason } from "../../src/whatsapp/CloseReason.ts"
+import { CloseAction, type CloseReason } from "../../src/whatsapp/socket/CloseReason.ts"
 
 const closed = (action: CloseAction): CloseReason => ({ reason: "connection_lost", text: "", code: null, action })
 const lost = closed(CloseAction.Backoff({ base: 1000 }))

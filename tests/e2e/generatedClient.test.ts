@@ -6,6 +6,7 @@ import { promisify } from "node:util"
 import { generateApi } from "swagger-typescript-api"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type EmulatorServer, startEmulator } from "../../src/emulator/EmulatorServer.ts"
+import { e2eDatabases } from "../support/e2eDatabases.ts"
 import { admin, makeService, type Service } from "../support/service.ts"
 
 const run = promisify(execFile)
@@ -20,7 +21,7 @@ const settings = {
   include: ["client.ts", "journey.ts"]
 }
 
-describe("a client that a public generator makes of the OpenAPI document", () => {
+describe.each(e2eDatabases)("a client that a public generator makes of the OpenAPI document, on $name", (database) => {
   let emulator: EmulatorServer
   let service: Service
   let folder = ""
@@ -32,7 +33,7 @@ describe("a client that a public generator makes of the OpenAPI document", () =>
   beforeAll(async () => {
     emulator = await startEmulator({ historySync: false })
     emulator.phone(friend, "Budi")
-    service = await makeService({ WA_SOCKET_URL: emulator.url, WA_NOISE_ROOT_KEY: emulator.noiseRootKey, PACING: "off" })
+    service = await makeService({ ...(await database.create()), WA_SOCKET_URL: emulator.url, WA_NOISE_ROOT_KEY: emulator.noiseRootKey })
     await service.start()
     folder = await mkdtemp(join(tmpdir(), "wa-client-"))
     await cp(join(import.meta.dirname, "generatedClient/journey.ts"), join(folder, "journey.ts"))
@@ -45,6 +46,7 @@ describe("a client that a public generator makes of the OpenAPI document", () =>
     await service?.end("SIGKILL")
     await emulator?.stop()
     service?.remove()
+    await database.drop()
     if (folder !== "") await rm(folder, { recursive: true })
   }, 30_000)
 

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { Agent } from "undici"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type EmulatorServer, startEmulator } from "../../src/emulator/EmulatorServer.ts"
+import { contentOf } from "../../src/emulator/messages/contentOf.ts"
 import type { Phone } from "../../src/emulator/Phone.ts"
 import { e2eDatabases } from "../support/e2eDatabases.ts"
 import { until } from "../support/process.ts"
@@ -63,6 +64,9 @@ describe.each(e2eDatabases)("groups, by the built service on $name", (database) 
   }
   const told = (what: string, type: string, matches: (event: SseEvent) => boolean, deviceId = device) =>
     events.waitFor(what, (event) => event.type === type && event.deviceId === deviceId && event.data["groupId"] === groupId && matches(event))
+  const received = (messageId: string, by = device) =>
+    events.waitFor("the message", ({ data, deviceId, type }) =>
+      deviceId === by && type === "message.received" && data["messageId"] === messageId)
   const members = async () =>
     Object.fromEntries(((await ask("GET", `groups/${groupId}/info`)).participants as ReadonlyArray<{ phone: string; role: string }>)
       .map(({ phone, role }) => [phone, role]))
@@ -133,7 +137,7 @@ describe.each(e2eDatabases)("groups, by the built service on $name", (database) 
   }, 60_000)
 
   it("get a picture and lose it, and everybody is told", async () => {
-    const picture = sampleFiles.picture(640, 640, 20_000)
+    const picture = await sampleFiles.picture(300, 300)
     const form = new FormData()
     form.append("file", new Blob([new Uint8Array(picture)]), "logo.jpg")
     const before = filesIn(service.dataDir)
@@ -202,9 +206,7 @@ describe.each(e2eDatabases)("groups, by the built service on $name", (database) 
 
   it("tell who wrote what, by both ids and by name", async () => {
     const id = await phones.budi.send(groupId, "makan yuk")
-    const received = await events.waitFor("the message", ({ data, deviceId, type }) =>
-      deviceId === device && type === "message.received" && data["messageId"] === id)
-    expect(received.data).toMatchObject({
+    expect((await received(id)).data).toMatchObject({
       chat: { jid: groupId },
       participant: { jid: jidOf(numbers.budi), lid: phones.budi.lid, phone: numbers.budi },
       pushName: "budi",
@@ -215,6 +217,60 @@ describe.each(e2eDatabases)("groups, by the built service on $name", (database) 
     expect(items[0]).toMatchObject({ participant: jidOf(numbers.budi), direction: "incoming" })
     const { participants } = await ask("GET", `groups/${groupId}/info`)
     expect(participants.find((each: { phone: string }) => each.phone === numbers.budi)).toMatchObject({ name: "budi" })
+  }, 60_000)
+
+  it("take polls, locations, contact cards and forwards, which every member can read", async () => {
+    const place = { latitude: -6.2, longitude: 106.8166, name: "Toko" }
+    const poll = await ask("POST", `groups/${groupId}/send-poll`, { name: "Jam?", options: ["08.00", "13.00"] })
+    const location = await ask("POST", `groups/${groupId}/send-location`, place)
+    const card = await ask("POST", `groups/${groupId}/send-contact`, { contacts: [{ name: "Dewi", phone: numbers.dewi }] })
+    const source = await phones.dewi.send(numbers.siti, "Diskon!")
+    await received(source)
+    const forwarded = await ask("POST", `groups/${groupId}/forward`, { messageId: source })
+    for (const phone of [phones.budi, phones.ani, phones.joko, phones.rudi]) {
+      const read = async (messageId: string) => {
+        const { chat, from, message } = await phone.waitForMessage(({ id }) => id === messageId)
+        expect([chat, from]).toEqual([groupId, numbers.siti])
+        return { message, content: contentOf(message) }
+      }
+      expect((await read(poll.messageId)).content).toMatchObject({ kind: "poll", poll: { name: "Jam?", options: ["08.00", "13.00"] } })
+      expect((await read(location.messageId)).content).toMatchObject({ kind: "location", ...place })
+      expect((await read(card.messageId)).content).toMatchObject({ kind: "contacts", contacts: [{ name: "Dewi" }] })
+      const { content, message } = await read(forwarded.messageId)
+      expect([content, message.extendedTextMessage?.text]).toMatchObject([{ kind: "text", forwarded: true }, "Diskon!"])
+    }
+    expect(emulator.undecryptable).toEqual([])
+
+    await phones.budi.messages.vote(poll.messageId, "13.00")
+    // both for the device whose poll it is and for another of the service that reads along
+    for (const deviceId of [device, second]) {
+      const vote = await events.waitFor("the vote", (event) =>
+        event.type === "message.vote" && event.deviceId === deviceId && event.data["messageId"] === poll.messageId)
+      expect(vote.data).toMatchObject({ from: numbers.budi, options: ["13.00"] })
+      const { items } = await service.ask("GET", `${base}/${deviceId}/group-chat-history/${groupId}`)
+      expect(items.find((each: { messageId: string }) => each.messageId === poll.messageId)).toMatchObject({
+        messageType: "poll",
+        votes: [{ option: "08.00", voters: [] }, { option: "13.00", voters: [{ from: numbers.budi, fromMe: false }] }]
+      })
+    }
+  }, 60_000)
+
+  it("are marked as read, each writer told, and are shown who writes", async () => {
+    const written = [await phones.budi.send(groupId, "sudah dibaca?"), await phones.ani.send(groupId, "sudah?")] as const
+    for (const id of written) await received(id)
+    expect((await ask("POST", `groups/${groupId}/read`)).read).toBeGreaterThanOrEqual(written.length)
+    await phones.budi.waitForStatus(written[0], "read")
+    await phones.ani.waitForStatus(written[1], "read")
+    expect(await ask("POST", `groups/${groupId}/read`)).toEqual({ chat: groupId, read: 0 })
+    const shown = emulator.waitFor("chatstate", ({ state, to }) => state === "composing" && to === groupId)
+    expect(await ask("POST", `groups/${groupId}/typing`, {})).toEqual({ chat: groupId, state: "composing" })
+    await shown
+    await received(written[1], second)
+    expect(await call("DELETE", `messages/${written[1]}`, undefined, second)).toEqual([409, "MESSAGE_NOT_CHANGEABLE"])
+    // as the group's administrator
+    const { messageId } = await ask("DELETE", `messages/${written[0]}`)
+    const revoked = await phones.ani.waitForMessage(({ id }) => id === messageId)
+    expect(contentOf(revoked.message)).toMatchObject({ kind: "revoke", to: written[0] })
   }, 60_000)
 
   it("are as they were after the process was killed, and know what happened meanwhile", async () => {

@@ -2,6 +2,7 @@ import { proto } from "@whiskeysockets/baileys"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type EmulatorServer, startEmulator } from "../../src/emulator/EmulatorServer.ts"
 import type { Phone } from "../../src/emulator/Phone.ts"
+import { e2eDatabases } from "../support/e2eDatabases.ts"
 import { encryptVote } from "../support/pollVote.ts"
 import { until } from "../support/process.ts"
 import { makeService, type Service, type SseEvent } from "../support/service.ts"
@@ -11,7 +12,7 @@ const { MESSAGE_EDIT, REVOKE } = proto.Message.ProtocolMessage.Type
 const secret = Buffer.alloc(32, 7)
 
 /** The built service, its Baileys, and phones whose every message can be looked at. */
-describe("every kind of message, both ways", () => {
+describe.each(e2eDatabases)("every kind of message, both ways, on $name", (database) => {
   let emulator: EmulatorServer
   let service: Service
   let budi: Phone
@@ -28,7 +29,7 @@ describe("every kind of message, both ways", () => {
       const children = Array.isArray(stanza.content) ? stanza.content : []
       stanzas.push({ id: stanza.attrs["id"], edit: stanza.attrs["edit"], meta: children.some(({ tag }) => tag === "meta") })
     })
-    service = await makeService({ WA_SOCKET_URL: emulator.url, WA_NOISE_ROOT_KEY: emulator.noiseRootKey })
+    service = await makeService({ ...(await database.create()), WA_SOCKET_URL: emulator.url, WA_NOISE_ROOT_KEY: emulator.noiseRootKey })
     await service.start()
     device = (await service.ask("POST", base, { deviceName: "Toko" })).deviceId
     await service.ask("POST", `${base}/${device}/connect`)
@@ -45,6 +46,7 @@ describe("every kind of message, both ways", () => {
     await service?.end("SIGKILL")
     await emulator?.stop()
     service?.remove()
+    await database.drop()
   }, 30_000)
 
   const post = (path: string, body: object) => service.ask("POST", `${base}/${device}/${path}`, body)

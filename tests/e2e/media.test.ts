@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { sniff } from "../../src/domain/FileType.ts"
 import { type EmulatorServer, startEmulator } from "../../src/emulator/EmulatorServer.ts"
 import type { Phone } from "../../src/emulator/Phone.ts"
 import { until } from "../support/process.ts"
@@ -12,6 +13,8 @@ import { makeService, type Service, type SseEvent } from "../support/service.ts"
 
 const base = "/api/whatsapp-multi-device/devices"
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex")
+
+const photo = await sampleFiles.picture(600, 300)
 
 /** All files below a folder. */
 const filesIn = (folder: string) =>
@@ -79,7 +82,7 @@ describe("files, both ways", () => {
   }
 
   it.each([
-    ["image", sampleFiles.jpeg(300_000), "foto.jpg", "image/jpeg"],
+    ["image", photo, "foto.jpg", "image/jpeg"],
     ["video", sampleFiles.mp4(1_500_000), "film.mp4", "video/mp4"],
     ["audio", sampleFiles.mp3(), "lagu.mp3", "audio/mpeg"],
     ["voice", sampleFiles.ogg(), "suara.ogg", "audio/ogg; codecs=opus"],
@@ -92,6 +95,11 @@ describe("files, both ways", () => {
     const medium = await arrived(messageId)
     expect(medium).toMatchObject({ kind: type === "voice" ? "ptt" : type, mimetype, facts: { fileLength: file.length } })
     expect(medium?.facts.fileSha256.toString("hex")).toBe(sha256(file))
+    if (type === "image") {
+      const { message } = await budi.waitForMessage(({ id }) => id === messageId)
+      expect(message.imageMessage).toMatchObject({ width: 600, height: 300 })
+      expect(sniff(Buffer.from(message.imageMessage?.jpegThumbnail ?? []))).toBe("image/jpeg")
+    }
     const speaks = type === "image" || type === "video" || type === "document"
     expect(medium?.caption).toBe(speaks ? "lihat" : undefined)
     if (type === "document") expect(medium?.fileName).toBe("Daftar Harga.pdf")

@@ -1,9 +1,9 @@
 import { SqlClient } from "@effect/sql"
 import { Effect, Layer, ManagedRuntime, Redacted, Schedule } from "effect"
 import { Cipher } from "../../src/domain/Cipher.ts"
-import { sqlite } from "../../src/sql/Database.ts"
-import { isConflict } from "../../src/sql/Dialect.ts"
-import { makeAuthRows } from "../../src/whatsapp/AuthRows.ts"
+import { sqlite } from "../../src/sql/database/Database.ts"
+import { isConflict } from "../../src/sql/database/Dialect.ts"
+import { makeAuthRows } from "../../src/whatsapp/auth/AuthRows.ts"
 import { SharedDatabase, type TestDatabase } from "../support/databases.ts"
 
 export const encryptionKey = "the key of the fault matrix: 32 characters or more"

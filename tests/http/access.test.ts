@@ -2,7 +2,7 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import type { ApiKeyScope } from "../../src/domain/ApiKey.ts"
 import { access } from "../../src/http/auth/Access.ts"
-import { Users } from "../../src/sql/Users.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
 import { endpoints } from "../support/endpoints.ts"
 import { api, ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 import { promised } from "../support/promisedEndpoints.ts"
@@ -34,6 +34,11 @@ const bodies: Readonly<Record<string, unknown>> = {
   [`POST ${api}/devices/:deviceId/groups/join`]: { invite: "AbCdEfGhIjKl" },
   [`POST ${api}/devices/:deviceId/send-group-message`]: { groupId: "120363000000000001", message: "halo" },
   [`POST ${api}/devices/:deviceId/groups/:groupId/mention-message`]: { message: "halo", mentions: ["@all"] },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/send-location`]: { latitude: 0, longitude: 0 },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/send-contact`]: { contacts: [{ name: "Ani", phone: "6281234567891" }] },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/send-poll`]: { name: "?", options: ["a", "b"] },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/forward`]: { messageId: "3EB0AA" },
+  [`POST ${api}/devices/:deviceId/groups/:groupId/typing`]: {},
   [`POST ${api}/devices/:deviceId/groups/:groupId/participants`]: somebody,
   [`POST ${api}/devices/:deviceId/groups/:groupId/admins`]: somebody,
   [`POST ${api}/devices/:deviceId/groups/:groupId/join-requests/approve`]: somebody,

@@ -1,9 +1,12 @@
 import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { ApiKeys } from "../../src/sql/ApiKeys.ts"
-import { Devices } from "../../src/sql/Devices.ts"
-import { Users } from "../../src/sql/Users.ts"
+import { phoneJid } from "../../src/domain/Jid.ts"
+import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
+import { ApiKeys } from "../../src/sql/accounts/ApiKeys.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
+import { OptOuts } from "../../src/sql/contacts/OptOuts.ts"
 import { api, ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 const users = "/api/admin/users"
@@ -115,11 +118,27 @@ layer(httpLayer({ REGISTRATION: "open" }))("administrators and users", (it) => {
       ])
       expect((yield* remove(leaving.user.id, "?devices=whatever")).json.error.details[0].field).toBe("devices")
       expect((yield* remove(leaving.user.id, "?devices=transfer:99999")).json.error.code).toBe("USER_NOT_FOUND")
+      const asleep = yield* makeUser("user")
+      yield* repository.update(asleep.user.id, { isActive: false })
+      for (const id of [leaving.user.id, asleep.user.id]) {
+        const refused = yield* remove(leaving.user.id, `?devices=transfer:${id}`)
+        expect([refused.status, refused.json.error]).toEqual([409, { code: "CANNOT_INHERIT", details: { userId: id } }])
+      }
       expect((yield* repository.get(leaving.user.id)).id).toBe(leaving.user.id)
+      const optOuts = yield* OptOuts
+      const [asked1, asked2] = [phoneJid(PhoneNumber.make("6281200000071")), phoneJid(PhoneNumber.make("6281200000072"))]
+      yield* optOuts.add(leaving.user.id, [asked1, asked2], "asked")
+      yield* optOuts.add(heir.user.id, [asked1], "asked before")
+      const list = JSON.stringify({ messages: [{ to: "6281200000071", message: "x" }] })
+      const job = yield* ask("POST", `${api}/devices/${device.deviceId}/jobs/send-text`, { token, body: list, headers: { "content-type": "application/json" } })
       const given = yield* remove(leaving.user.id, `?devices=transfer:${heir.user.id}`)
       expect([given.status, given.json.data.devices]).toEqual([200, "transferred"])
       expect((yield* devices.get(device.deviceId)).userId).toBe(heir.user.id)
       expect((yield* ask("GET", `${api}/devices/${device.deviceId}`, { token: heir.token })).status).toBe(200)
+      const { jobId } = job.json.data
+      expect((yield* ask("GET", `${api}/jobs/${jobId}`, { token: heir.token })).json.data).toMatchObject({ jobId, userId: heir.user.id })
+      expect((yield* optOuts.list(heir.user.id, { limit: 10 })).map(({ address }) => address).toSorted()).toEqual([asked1, asked2])
+      expect(yield* optOuts.list(leaving.user.id, { limit: 10 })).toEqual([])
 
       const gone = yield* remove(heir.user.id, "?devices=delete")
       expect(gone.json.data).toMatchObject({ deviceCount: 1, devices: "deleted" })

@@ -2,7 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
 import { DateTime, Effect, TestClock } from "effect"
 import { isSecretOf, newApiKeySecret, readApiKey } from "../../src/http/auth/ApiKeySecret.ts"
-import { Users } from "../../src/sql/Users.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
 import { api, ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 const create = (token: string, body: object) => ask("POST", "/api/api-keys", { token, body })

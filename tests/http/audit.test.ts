@@ -40,16 +40,27 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("the audit log", (it) => {
       const key = yield* ask("POST", "/api/api-keys", { token, body: { name: "machine", scopes: ["manage"] } })
       const device = yield* ask("POST", `${api}/devices`, { token: key.json.data.key, body: { deviceName: "Kasir" } })
       const { deviceId } = device.json.data
+      const messages = [{ to: "6281277770001", message: "halo" }]
+      const job = yield* ask("POST", `${api}/devices/${deviceId}/jobs/send-text`, { token, body: { messages } })
+      const { jobId } = job.json.data
+      yield* ask("POST", `${api}/jobs/${jobId}/pause`, { token })
+      yield* ask("POST", `/api/admin/jobs/${jobId}/cancel`, { token })
+      expect((yield* ask("POST", `${api}/jobs/${jobId}/resume`, { token })).status).toBe(409)
       yield* ask("POST", `${api}/devices/${deviceId}/cancel-and-wipe`, { token })
       yield* ask("DELETE", `${api}/devices/${deviceId}`, { token })
       yield* ask("DELETE", `/api/api-keys/${key.json.data.apiKey.id}`, { token })
       yield* ask("DELETE", `/api/admin/users/${user.id}`, { token })
       const all = yield* entries(token, `userId=${admin.user.id}`)
       expect(all.items.map(({ action }: { action: string }) => action)).toEqual([
-        "user.delete", "api-key.revoke", "device.delete", "device.wipe", "device.create", "api-key.create", "user.update"
+        "user.delete", "api-key.revoke", "device.delete", "device.wipe", "job.resume", "job.cancel", "job.pause", "job.create", "device.create",
+        "api-key.create", "user.update"
       ])
-      expect(all.items[4]).toMatchObject({ apiKey: key.json.data.apiKey.prefix, target: { type: "device", id: deviceId } })
-      expect(all.items[6].details).toEqual({ fields: ["role", "password"], role: "admin" })
+      const ofJob = yield* entries(token, `target=job:${jobId}`)
+      expect(ofJob.items.map(({ action, result }: { action: string; result: string }) => [action, result])).toEqual([
+        ["job.resume", "failure"], ["job.cancel", "success"], ["job.pause", "success"], ["job.create", "success"]
+      ])
+      expect(all.items[8]).toMatchObject({ apiKey: key.json.data.apiKey.prefix, target: { type: "device", id: deviceId } })
+      expect(all.items[10].details).toEqual({ fields: ["role", "password"], role: "admin" })
       expect(JSON.stringify(all)).not.toContain("another-password")
       const one = yield* entries(token, `target=device:${deviceId}&action=device.wipe`)
       expect(one.items).toHaveLength(1)

@@ -6,7 +6,7 @@ import { AuthSecrets } from "../../src/http/auth/AuthSecrets.ts"
 import { Passwords } from "../../src/http/auth/Passwords.ts"
 import { Tokens } from "../../src/http/auth/Tokens.ts"
 import type { UserId } from "../../src/domain/User.ts"
-import { Users } from "../../src/sql/Users.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
 import { ask, httpLayer, makeUser } from "../support/http.ts"
 
 const budi = { username: "Budi", email: "Budi@Example.com", password: "rahasia-sekali", fullName: "Budi S." }

@@ -1,6 +1,6 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { Devices } from "../../src/sql/Devices.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
 import { api, ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 layer(httpLayer())("devices", (it) => {

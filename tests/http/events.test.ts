@@ -5,9 +5,9 @@ import { type IncomingMessage, request } from "node:http"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import type { NewEvent } from "../../src/domain/ServiceEvent.ts"
 import { Shutdown } from "../../src/http/Shutdown.ts"
-import { Devices } from "../../src/sql/Devices.ts"
-import { EventLog } from "../../src/sql/EventLog.ts"
-import { Users } from "../../src/sql/Users.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { EventLog } from "../../src/sql/events/EventLog.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
 import { api, ask, baseUrl, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 interface Received {

@@ -1,10 +1,11 @@
 import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Ref } from "effect"
+import type { AuditEntry } from "../../src/domain/Audit.ts"
 import type { Device } from "../../src/domain/Device.ts"
 import { GroupFact } from "../../src/domain/GroupFact.ts"
-import { Devices } from "../../src/sql/Devices.ts"
-import { Groups } from "../../src/sql/Groups.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { Groups } from "../../src/sql/groups/Groups.ts"
 import { groupJid, refOf, snapshot } from "../support/fakeGroups.ts"
 import { api, ask, baseUrl, httpLayer, makeDevice, makeUser, Stage } from "../support/http.ts"
 import { sampleFiles } from "../support/sampleFiles.ts"
@@ -28,6 +29,8 @@ const scene = Effect.gen(function*() {
 
 const tell = (deviceId: Device["deviceId"], ...groups: ReadonlyArray<ReturnType<typeof snapshot>>) =>
   Effect.flatMap(Groups, ({ record }) => record(deviceId, groups.map((group) => GroupFact.Whole({ group, author: null }))))
+
+const make = (...how: Parameters<typeof sampleFiles.picture>) => Effect.promise(() => sampleFiles.picture(...how))
 
 layer(httpLayer())("groups", (it) => {
   it.effect("are made with people as they are written, and each is answered for", () =>
@@ -96,7 +99,7 @@ layer(httpLayer())("groups", (it) => {
 
   it.effect("are changed, and every refusal has its status and code", () =>
     Effect.gen(function*() {
-      const { call, deviceId, disconnect } = yield* scene
+      const { call, deviceId, disconnect, token } = yield* scene
       yield* tell(deviceId, snapshot(groupJid("101"), "Toko", ["6281277770001"]))
       const path = `/groups/${groupJid("101")}`
       expect((yield* call("PUT", `${path}/subject`, { subject: "Toko baru" })).json.data.name).toBe("Toko baru")
@@ -135,6 +138,15 @@ layer(httpLayer())("groups", (it) => {
         expect([answer.status, answer.json.error.code]).toEqual([status, code])
       }
       expect((yield* call("POST", `${path}/leave`)).json.data).toEqual({ groupId: groupJid("101"), status: "left" })
+      const noted = yield* ask("GET", `/api/admin/audit?target=group:${groupJid("101")}`, { token })
+      expect(noted.json.data.items.map(({ action, details, result }: AuditEntry) => [action, details?.["change"], result])).toEqual([
+        ["group.leave", "Leave", "success"], ["group.invite", "renewed", "success"], ["group.participants", "remove", "success"],
+        ["group.participants", "remove", "success"], ["group.participants", "demote", "success"], ["group.participants", "promote", "success"],
+        ["group.update", "Locked", "success"], ["group.update", "Announcement", "success"], ["group.update", "Description", "success"],
+        ["group.update", "Description", "success"], ["group.update", "Name", "success"]
+      ])
+      const refusal = yield* ask("GET", `/api/admin/audit?target=group:${groupJid("403")}`, { token })
+      expect(refusal.json.data.items).toMatchObject([{ action: "group.participants", result: "failure", details: { deviceId } }])
       yield* disconnect
       const offline = yield* call("POST", `${path}/leave`)
       expect([offline.status, offline.json.error.code]).toEqual([409, "DEVICE_NOT_CONNECTED"])
@@ -171,37 +183,109 @@ layer(httpLayer())("groups", (it) => {
       expect([outside.status, outside.json.error.code]).toEqual([403, "NOT_GROUP_MEMBER"])
     }))
 
-  it.effect("take a square JPEG for a picture, and name what is wrong with another", () =>
+  it.effect("take other kinds of messages too", () =>
+    Effect.gen(function*() {
+      const { call, deviceId, disconnect } = yield* scene
+      const groupId = groupJid("101")
+      yield* tell(deviceId, snapshot(groupId, "Toko"))
+      yield* disconnect
+      const { requests } = yield* Stage
+      const place = { latitude: 1, longitude: 2 }
+      const cards = { contacts: [{ name: "Ani", phone: "+62 812-3456-7890" }] }
+      const poll = { question: "Jam?", options: ["7", "8"] }
+      for (const [path, body, content] of [
+        ["send-location", { ...place, name: "Toko" }, { _tag: "Location", ...place, name: "Toko", address: null }],
+        ["send-contact", cards, { _tag: "Contacts", contacts: [{ name: "Ani", phone: "6281234567890", organization: null, email: null }] }],
+        ["send-poll", poll, { _tag: "Poll", name: "Jam?", options: ["7", "8"], selectable: 1 }]
+      ] as const) {
+        const key = { "idempotency-key": `group-${path}` }
+        const first = yield* call("POST", `/groups/120363000000000101/${path}?wait=accepted`, { ...body, quotedMessageId: "M1" }, key)
+        expect([first.status, first.json.data.to]).toEqual([202, "120363000000000101"])
+        expect((yield* Ref.get(requests)).at(-1)).toEqual({ _tag: "New", to: groupId, content, quoted: "M1" })
+        const again = yield* call("POST", `/groups/${groupId}/${path}?wait=accepted`, { ...body, quotedMessageId: "M1" }, key)
+        expect([again.json.data.messageId, again.headers.get("idempotency-replayed")]).toEqual([first.json.data.messageId, "true"])
+      }
+      // the message is too old on this stage: the body was taken
+      expect((yield* call("POST", `/groups/${groupId}/forward`, { messageId: "M1" })).json.error.code).toBe("MESSAGE_NOT_CHANGEABLE")
+      expect((yield* Ref.get(requests)).at(-1)).toEqual({ _tag: "Forward", to: groupId, source: "M1" })
+      for (const [path, body, field] of [
+        ["send-location", { ...place, phone: "6281234567890" }, "phone"],
+        ["send-contact", { contacts: [] }, "contacts"],
+        ["send-poll", { ...poll, selectableCount: 3 }, "selectableCount"],
+        ["forward", {}, "messageId"],
+        ["typing", { state: "dancing" }, "state"]
+      ] as const) {
+        const wrong = yield* call("POST", `/groups/${groupId}/${path}`, body)
+        expect([wrong.status, wrong.json.error.details[0].field]).toEqual([400, field])
+      }
+    }))
+
+  it.effect("are marked as read and shown typing where the device is in them", () =>
+    Effect.gen(function*() {
+      const { call, deviceId, disconnect } = yield* scene
+      const groupId = groupJid("101")
+      yield* tell(deviceId, { ...snapshot(groupId, "Toko"), announcement: true, ownRole: "member" })
+      yield* disconnect
+      expect((yield* call("POST", `/groups/${groupId}/read`)).json).toEqual({ success: true, data: { chat: groupId, read: 3 } })
+      const bodies = {
+        "send-location": { latitude: 1, longitude: 2 },
+        "send-contact": { contacts: [{ name: "Ani", phone: "6281234567890" }] },
+        "send-poll": { name: "Jam?", options: ["7", "8"] },
+        forward: { messageId: "M1" },
+        typing: {}
+      }
+      const answers = (group: string) =>
+        Effect.forEach(Object.entries(bodies), ([path, body]) =>
+          Effect.map(call("POST", `/groups/${group}/${path}`, body), ({ json, status }) => `${status} ${json.error.code}`))
+      expect(new Set(yield* answers(groupId))).toEqual(new Set(["403 NOT_GROUP_ADMIN"]))
+      expect(new Set(yield* answers(groupJid("109")))).toEqual(new Set(["404 GROUP_NOT_FOUND"]))
+      expect((yield* call("POST", `/groups/${groupJid("109")}/read`)).json.error.code).toBe("GROUP_NOT_FOUND")
+      yield* tell(deviceId, { ...snapshot(groupId, "Toko"), ownRole: null })
+      expect(new Set(yield* answers(groupId))).toEqual(new Set(["403 NOT_GROUP_MEMBER"]))
+      expect((yield* call("POST", `/groups/${groupId}/read`)).json.error.code).toBe("NOT_GROUP_MEMBER")
+      yield* tell(deviceId, snapshot(groupId, "Toko"))
+      expect((yield* call("POST", `/groups/${groupId}/typing`, {})).json.error.code).toBe("DEVICE_NOT_CONNECTED")
+    }))
+
+  it.effect("take an image for a picture, and name what is wrong with another", () =>
     Effect.gen(function*() {
       const { call, deviceId, token } = yield* scene
       const path = `/groups/${groupJid("101")}/picture`
       yield* tell(deviceId, snapshot(groupJid("101"), "Toko"))
       const base = yield* baseUrl
-      const put = (file: Buffer) =>
+      const upload = (method: string, to: string, file: Buffer) =>
         Effect.promise(async () => {
           const form = new FormData()
           form.append("file", new Blob([new Uint8Array(file)]), "x.jpg")
-          const answer = await fetch(`${base}${api}/devices/${deviceId}${path}`, { method: "PUT", body: form, headers: { authorization: `Bearer ${token}` } })
+          const answer = await fetch(`${base}${api}/devices/${deviceId}${to}`, { method, body: form, headers: { authorization: `Bearer ${token}` } })
           // oxlint-disable-next-line typescript/no-explicit-any
           return { status: answer.status, json: (await answer.json()) as any }
         })
+      const put = (file: Buffer) => upload("PUT", path, file)
       const kept = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT id FROM media_files`)
       const before = yield* kept
       const cases = [
         [sampleFiles.png(), 400, "GROUP_PICTURE_INVALID", { field: "file", width: null, height: null }],
         [sampleFiles.jpeg(), 400, "GROUP_PICTURE_INVALID", { field: "file", width: null, height: null }],
-        [sampleFiles.picture(640, 480), 400, "GROUP_PICTURE_INVALID", { field: "file", width: 640, height: 480 }],
-        [sampleFiles.picture(100, 100), 400, "GROUP_PICTURE_INVALID", { field: "file", width: 100, height: 100 }],
-        [sampleFiles.picture(2000, 2000), 400, "GROUP_PICTURE_INVALID", { field: "file", width: 2000, height: 2000 }],
-        [sampleFiles.picture(640, 640, 600_000), 413, "MEDIA_TOO_LARGE", { field: "file", limitBytes: 524_288 }]
+        [yield* make(640, 100), 400, "GROUP_PICTURE_INVALID", { field: "file", width: 640, height: 100 }],
+        // half of it is missing
+        [(yield* make(300, 300)).subarray(0, 30_000), 400, "GROUP_PICTURE_INVALID", { field: "file", width: null, height: null }],
+        [sampleFiles.pdf(), 400, "GROUP_PICTURE_INVALID", { field: "file" }],
+        [sampleFiles.jpeg(17_000_000), 413, "MEDIA_TOO_LARGE", { field: "file", limitBytes: 16_777_216 }]
       ] as const
       for (const [file, status, code, details] of cases) {
         const answer = yield* put(file)
         expect([answer.status, answer.json.error]).toMatchObject([status, { code, details }])
       }
-      expect((yield* put(sampleFiles.picture(192, 192))).status).toBe(200)
+      for (const picture of [make(192, 192), make(640, 480), make(1000, 2000, { format: "png" }), make(300, 200, { format: "webp" })]) {
+        expect((yield* put(yield* picture)).status).toBe(200)
+      }
+      // a document may be larger than any image
+      const stored = yield* upload("POST", "/media", sampleFiles.jpeg(17_000_000))
+      const large = yield* call("PUT", path, { mediaId: stored.json.data.mediaId })
+      expect([large.status, large.json.error.details]).toEqual([413, { field: "mediaId", limitBytes: 16_777_216 }])
       expect((yield* call("PUT", path, { mediaId: "0".repeat(32), url: "https://example.com/a.jpg" })).json.error.details[0].field).toBe("url")
       expect((yield* call("PUT", `/groups/${groupJid("403")}/picture`, { url: "http://127.0.0.1/a.jpg" })).json.error.code).toBe("MEDIA_UNREACHABLE")
-      expect(yield* kept).toEqual(before)
+      expect(yield* kept).toEqual([...before, { id: expect.any(Number) }])
     }))
 })

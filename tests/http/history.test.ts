@@ -4,7 +4,7 @@ import { DateTime, Effect, Layer, Ref } from "effect"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { Jid } from "../../src/domain/Jid.ts"
 import { Message } from "../../src/domain/Message.ts"
-import { Messages } from "../../src/sql/Messages.ts"
+import { Messages } from "../../src/sql/messages/Messages.ts"
 import { direct, inGroup, phone, text } from "../sql/world.ts"
 import { api, ask, httpLayer, makeDevice, makeUser, messageOf, Stage } from "../support/http.ts"
 

@@ -2,8 +2,8 @@ import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
 import { DateTime, Effect, TestClock } from "effect"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
-import { Jobs } from "../../src/sql/Jobs.ts"
-import { Schedules } from "../../src/sql/Schedules.ts"
+import { Jobs } from "../../src/sql/jobs/Jobs.ts"
+import { Schedules } from "../../src/sql/schedules/Schedules.ts"
 import { api, ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 const world = Effect.gen(function*() {

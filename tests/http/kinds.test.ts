@@ -7,7 +7,7 @@ const world = Effect.gen(function*() {
   const { deviceId } = yield* makeDevice(user)
   const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
     ask(method, `${api}/devices/${deviceId}/${path}`, { token, body, headers })
-  return { call }
+  return { call, deviceId }
 })
 const phone = "6281234567890"
 const place = { phone, latitude: 1, longitude: 2 }
@@ -108,6 +108,20 @@ layer(httpLayer())("kinds of messages", (it) => {
         const old = yield* call(method, `messages/M1${path}`, body)
         expect([old.status, old.json.error]).toEqual([409, { code: "MESSAGE_NOT_CHANGEABLE", details: { messageId: "M1", reason: "too_old" } }])
       }
+    }))
+
+  it.effect("what others wrote in a group is deleted for administrators alone", () =>
+    Effect.gen(function*() {
+      const { call, deviceId } = yield* world
+      const { requests } = yield* Stage
+      const last = Effect.map(Ref.get(requests), (all) => all.at(-1))
+      const refused = yield* call("DELETE", "messages/theirs-1")
+      expect([refused.status, refused.json]).toEqual([403, { success: false, message: "Access denied", error: { code: "FORBIDDEN" } }])
+      expect(yield* last).toEqual({ _tag: "Delete", target: "theirs-1", ofOthers: false })
+      const { token } = yield* makeUser("admin")
+      // the message is too old on this stage: it was not refused
+      expect((yield* ask("DELETE", `${api}/devices/${deviceId}/messages/theirs-1`, { token })).status).toBe(409)
+      expect(yield* last).toEqual({ _tag: "Delete", target: "theirs-1", ofOthers: true })
     }))
 
   it.effect("an idempotency key tells another kind of message apart", () =>

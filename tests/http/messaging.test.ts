@@ -3,8 +3,8 @@ import { DateTime, Effect, Layer, Ref } from "effect"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { Message } from "../../src/domain/Message.ts"
 import type { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
-import { Contacts } from "../../src/sql/Contacts.ts"
-import { EventLog } from "../../src/sql/EventLog.ts"
+import { Contacts } from "../../src/sql/contacts/Contacts.ts"
+import { EventLog } from "../../src/sql/events/EventLog.ts"
 import { api, ask, httpLayer, makeDevice, makeUser, messageOf, Stage } from "../support/http.ts"
 
 const world = Effect.gen(function*() {

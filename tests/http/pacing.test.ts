@@ -1,6 +1,6 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { AuditLog } from "../../src/sql/AuditLog.ts"
+import { AuditLog } from "../../src/sql/admin/AuditLog.ts"
 import { api, ask, httpLayer, makeDevice, makeUser } from "../support/http.ts"
 
 layer(httpLayer({ PACING: "on", PACING_PER_HOUR: "700" }))("pacing over HTTP", (it) => {

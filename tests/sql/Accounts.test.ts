@@ -4,12 +4,12 @@ import { ConfigProvider, DateTime, Effect, Layer, Option, TestClock } from "effe
 import { Origin } from "../../src/domain/Audit.ts"
 import { DeviceId } from "../../src/domain/DeviceId.ts"
 import type { UserId } from "../../src/domain/User.ts"
-import { AccountRepositories } from "../../src/sql/AccountRepositories.ts"
-import { ApiKeys } from "../../src/sql/ApiKeys.ts"
-import { AuditLog } from "../../src/sql/AuditLog.ts"
-import { EventTickets } from "../../src/sql/EventTickets.ts"
-import { UserDirectory } from "../../src/sql/UserDirectory.ts"
-import { Users } from "../../src/sql/Users.ts"
+import { AccountRepositories } from "../../src/sql/accounts/AccountRepositories.ts"
+import { ApiKeys } from "../../src/sql/accounts/ApiKeys.ts"
+import { AuditLog } from "../../src/sql/admin/AuditLog.ts"
+import { EventTickets } from "../../src/sql/accounts/EventTickets.ts"
+import { UserDirectory } from "../../src/sql/accounts/UserDirectory.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
 import { describeDatabases } from "../support/databases.ts"
 
 const day = 86_400_000

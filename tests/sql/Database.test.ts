@@ -7,8 +7,8 @@ import { createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect } from "vitest"
-import * as Database from "../../src/sql/Database.ts"
-import { databaseTarget } from "../../src/sql/DatabaseTarget.ts"
+import * as Database from "../../src/sql/database/Database.ts"
+import { databaseTarget } from "../../src/sql/database/DatabaseTarget.ts"
 import { absentName, describeDatabases, mysqlOptions, SharedDatabase } from "../support/databases.ts"
 
 const configured = (values: Readonly<Record<string, string>>) =>
@@ -54,6 +54,18 @@ describe("Configuration of the database", () => {
         expect(line).not.toMatch(/\n|secret/)
       }))
   }
+
+  it.scoped("a statement that could not be prepared works as soon as its cause is gone", () =>
+    Effect.gen(function*() {
+      const sql = Context.get(yield* Layer.build(Database.sqlite(":memory:")), SqlClient.SqlClient)
+      const both = () => Effect.all([sql`SELECT n FROM late`, sql`INSERT INTO late VALUES (${1})`.raw])
+      for (let time = 0; time < 3; time++) expect(yield* Effect.flip(both())).toBeInstanceOf(SqlError)
+      yield* sql`CREATE TABLE late (n INTEGER)`
+      for (let time = 0; time < 3; time++) {
+        const [rows] = yield* both()
+        expect(rows).toHaveLength(time)
+      }
+    }))
 
   it.scoped("the pool's size and the statement time-out are checked", () =>
     Effect.gen(function*() {

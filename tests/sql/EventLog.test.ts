@@ -5,7 +5,7 @@ import { expect } from "vitest"
 import { DeviceId } from "../../src/domain/DeviceId.ts"
 import type { NewEvent } from "../../src/domain/ServiceEvent.ts"
 import { StorageUnavailable } from "../../src/domain/Storage.ts"
-import { EventLog } from "../../src/sql/EventLog.ts"
+import { EventLog } from "../../src/sql/events/EventLog.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { makeDevice, time, typesOf, world } from "./world.ts"
 

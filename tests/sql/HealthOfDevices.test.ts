@@ -1,11 +1,11 @@
 import { it } from "@effect/vitest"
 import { DateTime, Effect, Layer, TestClock } from "effect"
 import { expect } from "vitest"
-import { Devices } from "../../src/sql/Devices.ts"
-import { HealthOfDevices } from "../../src/sql/HealthOfDevices.ts"
-import { makeIncidents } from "../../src/sql/Incidents.ts"
-import { Messages } from "../../src/sql/Messages.ts"
-import { Outbox } from "../../src/sql/Outbox.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { HealthOfDevices } from "../../src/sql/devices/HealthOfDevices.ts"
+import { makeIncidents } from "../../src/sql/devices/Incidents.ts"
+import { Messages } from "../../src/sql/messages/Messages.ts"
+import { Outbox } from "../../src/sql/outbox/Outbox.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { ani, direct, makeDevice, unreadable, world } from "./world.ts"
 
@@ -37,13 +37,18 @@ describeDatabases("HealthOfDevices", (database) => {
           { kind: "refused", code: "463", count: 1 }, { kind: "undecryptable", code: "", count: 1 }
         ])
         expect([bad.hour.sent, bad.hour.deliveredRatio, bad.risk]).toEqual([0, null, { level: "medium", reasons: ["refused", "disconnects"] }])
+        const now = (yield* (yield* makeIncidents).ofDevices(10)).find((found) => found.deviceId === deviceId)
+        expect([now?.kind, now?.lastDay, now?.lastHour]).toEqual(["disconnect", 3, 3])
         const until = DateTime.add(yield* DateTime.now, { hours: 3 })
         yield* devices.setState(deviceId, epoch, { ...on, restriction: { kind: "reachout_timelock", code: 463, until } })
         yield* TestClock.adjust("2 hours")
         const later = yield* look
         expect([later.hour.incidents, later.day.incidents.length]).toEqual([[], 5])
         expect(later.risk).toEqual({ level: "high", reasons: ["restricted", "refused"] })
-        expect((yield* (yield* makeIncidents).ofDevices(10)).filter((found) => found.deviceId === deviceId)).toHaveLength(5)
+        const counted = (yield* (yield* makeIncidents).ofDevices(10)).filter((found) => found.deviceId === deviceId)
+        expect(counted.map(({ kind, lastDay, lastHour }) => [kind, lastDay, lastHour])).toEqual([
+          ["disconnect", 3, 0], ["failed", 1, 0], ["refused", 1, 0], ["restriction", 1, 0], ["undecryptable", 1, 0]
+        ])
         yield* TestClock.adjust("25 hours")
         expect((yield* look).risk.level).toBe("low")
       }))

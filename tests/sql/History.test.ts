@@ -9,13 +9,13 @@ import { Inbound, type Origin } from "../../src/domain/Inbound.ts"
 import { Jid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { plainText, SendRequest } from "../../src/domain/OutgoingContent.ts"
-import { AdminLists } from "../../src/sql/AdminLists.ts"
-import { Contacts } from "../../src/sql/Contacts.ts"
-import { DailyChats } from "../../src/sql/DailyChats.ts"
-import { type HistoryQuery, Messages } from "../../src/sql/Messages.ts"
-import { MessageSearch, wordsOf } from "../../src/sql/MessageSearch.ts"
-import { Outbox } from "../../src/sql/Outbox.ts"
-import { Statistics } from "../../src/sql/Statistics.ts"
+import { AdminLists } from "../../src/sql/admin/AdminLists.ts"
+import { Contacts } from "../../src/sql/contacts/Contacts.ts"
+import { DailyChats } from "../../src/sql/messages/DailyChats.ts"
+import { type HistoryQuery, Messages } from "../../src/sql/messages/Messages.ts"
+import { MessageSearch, wordsOf } from "../../src/sql/messages/MessageSearch.ts"
+import { Outbox } from "../../src/sql/outbox/Outbox.ts"
+import { Statistics } from "../../src/sql/statistics/Statistics.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { ani, budi, direct, inGroup, lid, makeDevice, receipt, text, time, typesOf, unreadable, world } from "./world.ts"
 
@@ -236,7 +236,7 @@ describeDatabases("History", (database) => {
         expect(before).toMatchObject({ incomingMessages: 1, outgoingMessages: 2, failedMessages: 0, activeChats: 1 })
 
         yield* send(SendRequest.Edit({ target: mine, text: "harga baru", mentions: [] }))
-        yield* send(SendRequest.Delete({ target: other }))
+        yield* send(SendRequest.Delete({ target: other, ofOthers: false }))
         yield* send(SendRequest.Reaction({ target: MessageId.make("A1"), emoji: "👍" }))
         // its chat has nothing else on this day
         yield* send(SendRequest.Reaction({ target: MessageId.make("B1"), emoji: "👍" }))
@@ -264,6 +264,26 @@ describeDatabases("History", (database) => {
         expect(yield* find("harga")).toEqual(["harga baru"])
         expect(yield* find("sama")).toEqual(["sama sama"])
         for (const gone of ["lama", "salah", "kirim", "terima", "kasih"]) expect(yield* find(gone), gone).toEqual([])
+      }))
+
+    it.effect("page by page the same is found as at once, also of words that are in nearly everything", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const search = yield* MessageSearch
+        const words = ["pesanan", "PESANAN", "Café", "cafe", "order_17", "order", "pesan", "naïve", "42", "1042"]
+        const texts = Array.from({ length: 60 }, (_, n) => `${words[n % 10]}${[" ", ", ", "; ", "!\n"][n % 4]}${words[(n * 7 + 3) % 10]} ${n % 3 === 0 ? "terima kasih" : "ya"}`)
+        yield* (yield* Messages).record(deviceId, texts.map((said, n) => text(direct({ phone: ani }), `P${n}`, said)))
+        for (const q of ["pesanan", "pes*", "cafe", "café terima", "order_17", "order*", "1042", "NAIVE", "terima kasih"]) {
+          const whole = yield* search.find(deviceId, { words: wordsOf(q), limit: 100 })
+          expect(whole.length, q).toBeGreaterThan(0)
+          const paged: Array<number> = []
+          while (true) {
+            const found = yield* search.find(deviceId, { words: wordsOf(q), before: paged.at(-1), limit: 2 })
+            paged.push(...found.map(({ id }) => id))
+            if (found.length < 2) break
+          }
+          expect(paged, q).toEqual(whole.map(({ id }) => id))
+        }
       }))
 
     it.effect("nothing that is looked for is a query language", () =>

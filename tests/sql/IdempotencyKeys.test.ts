@@ -1,8 +1,8 @@
 import { it } from "@effect/vitest"
 import { Duration, Effect, Layer, TestClock } from "effect"
 import { expect } from "vitest"
-import { IdempotencyKeys } from "../../src/sql/IdempotencyKeys.ts"
-import { Outbox } from "../../src/sql/Outbox.ts"
+import { IdempotencyKeys } from "../../src/sql/outbox/IdempotencyKeys.ts"
+import { Outbox } from "../../src/sql/outbox/Outbox.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { ani, makeDevice, world } from "./world.ts"
 

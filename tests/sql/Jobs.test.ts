@@ -5,12 +5,13 @@ import { expect } from "vitest"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
 import type { JobId } from "../../src/domain/Job.ts"
-import { Devices } from "../../src/sql/Devices.ts"
-import { Jobs } from "../../src/sql/Jobs.ts"
-import { OptOuts } from "../../src/sql/OptOuts.ts"
-import { Outbox, type OutboxRow } from "../../src/sql/Outbox.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { Jobs } from "../../src/sql/jobs/Jobs.ts"
+import { Contacts } from "../../src/sql/contacts/Contacts.ts"
+import { OptOuts } from "../../src/sql/contacts/OptOuts.ts"
+import { Outbox, type OutboxRow } from "../../src/sql/outbox/Outbox.ts"
 import { describeDatabases } from "../support/databases.ts"
-import { eventsOf, makeDevice, phone, time, world } from "./world.ts"
+import { eventsOf, lid, makeDevice, phone, time, world } from "./world.ts"
 
 const number = (index: number) => phone(`62812000${String(index).padStart(5, "0")}`)
 const jid = (index: number) => phoneJid(number(index))
@@ -213,7 +214,7 @@ describeDatabases("Jobs", (database) => {
         expect(again).toMatchObject({ position: 1, status: "sent", failure: null, messageId: failed[0]!.messageId })
       }))
 
-    it.effect("who wants nothing is left out, under either address, also after the start", () =>
+    it.effect("who wants nothing is left out, also after the start", () =>
       Effect.gen(function*() {
         const { deviceId, epoch } = yield* device
         const jobs = yield* Jobs
@@ -233,6 +234,24 @@ describeDatabases("Jobs", (database) => {
         expect(yield* optOuts.remove(userId, jid(2))).toBe(true)
         expect(yield* optOuts.remove(userId, jid(2))).toBe(false)
         expect((yield* optOuts.list(userId, { limit: 10 })).map(({ address }) => address)).toEqual([jid(1)])
+      }))
+
+    it.effect("who wants nothing under one of his two addresses is left out under the other", () =>
+      Effect.gen(function*() {
+        const { deviceId, epoch } = yield* device
+        const [jobs, optOuts] = [yield* Jobs, yield* OptOuts]
+        const { userId } = yield* (yield* Devices).get(deviceId)
+        yield* (yield* Contacts).upsert(deviceId, [{ phone: number(1), lid: lid("901") }, { phone: number(2), lid: lid("902") }])
+        yield* optOuts.add(userId, [lid("901")], null)
+        const { job, row } = yield* makeJob(deviceId, 3)
+        expect(yield* jobs.optedOut(row)).toBe(1)
+        yield* jobs.stage(deviceId)
+        expect(yield* sendDue(deviceId, epoch)).toEqual(["halo n0", "halo n2"])
+        expect(yield* progress(job.jobId)).toMatchObject({ status: "completed", completed: 2, optedOut: 1 })
+        // somebody else's list is none of this user's business
+        const other = yield* makeDevice
+        yield* optOuts.add((yield* (yield* Devices).get(other)).userId, [lid("902")], null)
+        expect(yield* jobs.optedOut((yield* makeJob(deviceId, 3)).row)).toBe(1)
       }))
 
     it.effect("ends with its device", () =>

@@ -1,7 +1,7 @@
 import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Either, Layer, TestClock } from "effect"
-import { LoginThrottle } from "../../src/sql/LoginThrottle.ts"
+import { Clock, Effect, Either, Layer, TestClock } from "effect"
+import { LoginThrottle } from "../../src/sql/accounts/LoginThrottle.ts"
 import { describeDatabases } from "../support/databases.ts"
 
 const account = (key: string) => ({ key, free: 3, cap: 10 })
@@ -30,6 +30,20 @@ describeDatabases("LoginThrottle", (database) => {
           expect(yield* attempt("a")).toBe(0)
         }
         expect(pauses).toEqual([1, 2, 4, 8, 10, 10])
+      }))
+
+    it.effect("nobody who is let in holds up another whose attempt began a moment earlier", () =>
+      Effect.gen(function*() {
+        const throttle = yield* LoginThrottle
+        const now = yield* Clock.currentTimeMillis
+        expect(yield* attempt("early")).toBe(0)
+        yield* TestClock.setTime(now - 50)
+        expect(yield* attempt("early")).toBe(0)
+        yield* TestClock.setTime(now)
+        yield* throttle.succeeded("early", ["address:10.0.0.1"])
+        yield* TestClock.setTime(now - 50)
+        expect(yield* attempt("early")).toBe(0)
+        yield* TestClock.setTime(now)
       }))
 
     it.effect("an attempt during the pause does not lengthen it", () =>

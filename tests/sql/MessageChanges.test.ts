@@ -6,15 +6,18 @@ import { randomBytes } from "node:crypto"
 import { expect } from "vitest"
 import type { ContactFact } from "../../src/domain/Contact.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
+import { GroupFact } from "../../src/domain/GroupFact.ts"
 import { Inbound, type Origin } from "../../src/domain/Inbound.ts"
-import { type Jid, phoneJid } from "../../src/domain/Jid.ts"
+import { Jid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import type { MessageChange } from "../../src/domain/MessageChange.ts"
 import { plainText, SendRequest } from "../../src/domain/OutgoingContent.ts"
-import { Contacts } from "../../src/sql/Contacts.ts"
-import { Messages } from "../../src/sql/Messages.ts"
-import { Outbox } from "../../src/sql/Outbox.ts"
+import { Contacts } from "../../src/sql/contacts/Contacts.ts"
+import { Groups } from "../../src/sql/groups/Groups.ts"
+import { Messages } from "../../src/sql/messages/Messages.ts"
+import { Outbox } from "../../src/sql/outbox/Outbox.ts"
 import { describeDatabases } from "../support/databases.ts"
+import { snapshot } from "../support/fakeGroups.ts"
 import { encryptVote } from "../support/pollVote.ts"
 import { ani, budi, direct, eventsOf, inGroup, lid, makeDevice, text, time, unreadable, world } from "./world.ts"
 
@@ -243,7 +246,7 @@ describeDatabases("MessageChanges", (database) => {
         expect(yield* get(deviceId, message.messageId)).toMatchObject({ reactions: [{ emoji: "❤️", fromMe: true }] })
         expect(yield* outbox.due(deviceId, 5)).toEqual([])
         expect(yield* told(deviceId, "message.reaction")).toHaveLength(1)
-        yield* outbox.accept({ deviceId, request: SendRequest.Delete({ target: message.messageId }) })
+        yield* outbox.accept({ deviceId, request: SendRequest.Delete({ target: message.messageId, ofOthers: false }) })
         yield* outbox.sent(deviceId, (yield* outbox.due(deviceId, 1)).map((row) => ({ row, at: time(9000) })))
         const sql = yield* SqlClient.SqlClient
         expect(yield* sql`SELECT content, payload, outgoing FROM messages WHERE device_id = ${deviceId} AND message_id = ${message.messageId}`)
@@ -269,7 +272,7 @@ describeDatabases("MessageChanges", (database) => {
         const outbox = yield* Outbox
         const { message } = yield* outbox.accept({ deviceId, to: ani, text: "first" })
         yield* outbox.sent(deviceId, [{ row: (yield* outbox.due(deviceId, 1))[0]!, at: yield* DateTime.now }])
-        yield* outbox.accept({ deviceId, request: SendRequest.Delete({ target: message.messageId }) })
+        yield* outbox.accept({ deviceId, request: SendRequest.Delete({ target: message.messageId, ofOthers: false }) })
         yield* outbox.failed(deviceId, (yield* outbox.due(deviceId, 1))[0]!, { code: "RATE_LIMITED", text: "no", whatsapp: 429 })
         expect(yield* get(deviceId, message.messageId)).toMatchObject({ content: "first", deletedAt: null })
       }))
@@ -345,8 +348,8 @@ describeDatabases("MessageChanges", (database) => {
         expect(yield* refused(rewrite("PLACE"))).toBe("not_text")
         expect(yield* refused(rewrite(message.messageId))).toBe("not_sent")
         expect(yield* refused(rewrite("NONE"))).toBe("MessageNotFound")
-        expect(yield* refused(SendRequest.Delete({ target: id("IN") }))).toBe("not_ours")
-        expect(yield* refused(SendRequest.Delete({ target: id("OLDER") }))).toBe("too_old")
+        expect(yield* refused(SendRequest.Delete({ target: id("IN"), ofOthers: false }))).toBe("not_ours")
+        expect(yield* refused(SendRequest.Delete({ target: id("OLDER"), ofOthers: false }))).toBe("too_old")
         expect(yield* refused(SendRequest.Forward({ to: phoneJid(budi), source: id("WHAT") }))).toBe("not_forwardable")
         expect(yield* refused(SendRequest.Forward({ to: phoneJid(budi), source: id("ONCE") }))).toBe("not_forwardable")
         const quoting = (to: Jid) => SendRequest.New({ to, content: { _tag: "Text", text: "x", mentions: [], preview: null }, quoted: id("IN") })
@@ -355,6 +358,33 @@ describeDatabases("MessageChanges", (database) => {
         expect(yield* outbox.due(deviceId, 5)).toEqual([])
         const { message: answer } = yield* outbox.accept({ deviceId, request: quoting(phoneJid(ani)) })
         expect(answer.metadata).toEqual({ quoted: "IN" })
+      }))
+
+    it.effect("in a group others' messages are deleted for who may manage it, and edited by nobody", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const { record } = yield* Messages
+        const outbox = yield* Outbox
+        const now = DateTime.toEpochMillis(yield* DateTime.now)
+        yield* record(deviceId, [
+          text(inGroup(group, { phone: budi }), "G1", "theirs", now),
+          text(inGroup(group, { phone: budi }), "G2", "theirs", now - 61 * 3_600_000),
+          text(direct({ phone: ani }), "A1", "theirs", now)
+        ])
+        const { record: tellGroup } = yield* Groups
+        const roleIs = (ownRole: "member" | "admin") =>
+          tellGroup(deviceId, [GroupFact.Whole({ group: { ...snapshot(Jid.make(group), "Toko"), ownRole }, author: null })])
+        const remove = (target: string, ofOthers: boolean) => outbox.accept({ deviceId, request: SendRequest.Delete({ target: id(target), ofOthers }) })
+        expect(yield* Effect.flip(remove("G1", false))).toMatchObject({ _tag: "Forbidden" })
+        expect(yield* outbox.due(deviceId, 5)).toEqual([])
+        expect(yield* Effect.flip(remove("G2", true))).toMatchObject({ reason: "too_old" })
+        expect(yield* Effect.flip(remove("A1", true))).toMatchObject({ reason: "not_ours" })
+        const request = SendRequest.Edit({ target: id("G1"), text: "mine", mentions: [] })
+        expect(yield* Effect.flip(outbox.accept({ deviceId, request }))).toMatchObject({ reason: "not_ours" })
+        yield* roleIs("member")
+        expect(yield* Effect.flip(remove("G1", true))).toMatchObject({ reason: "not_ours" })
+        yield* roleIs("admin")
+        expect((yield* remove("G1", true)).message).toMatchObject({ messageType: "delete", status: "pending" })
       }))
 
     it.effect("a repeated call is answered as the first, though its target has gone since", () =>

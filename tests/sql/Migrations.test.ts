@@ -4,7 +4,7 @@ import { ConfigProvider, Context, Effect, Layer } from "effect"
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { expect } from "vitest"
-import * as Migrations from "../../src/sql/Migrations.ts"
+import * as Migrations from "../../src/sql/migrations/Migrations.ts"
 import { describeDatabases, SharedDatabase } from "../support/databases.ts"
 
 const all = [

@@ -2,12 +2,12 @@ import { it } from "@effect/vitest"
 import { Clock, DateTime, Effect, TestClock } from "effect"
 import { expect } from "vitest"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
-import { Contacts } from "../../src/sql/Contacts.ts"
-import { DevicePacing } from "../../src/sql/DevicePacing.ts"
-import { Devices } from "../../src/sql/Devices.ts"
-import { Messages } from "../../src/sql/Messages.ts"
-import { Outbox } from "../../src/sql/Outbox.ts"
-import { Priority } from "../../src/sql/Priority.ts"
+import { Contacts } from "../../src/sql/contacts/Contacts.ts"
+import { DevicePacing } from "../../src/sql/outbox/DevicePacing.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { Messages } from "../../src/sql/messages/Messages.ts"
+import { Outbox } from "../../src/sql/outbox/Outbox.ts"
+import { Priority } from "../../src/sql/outbox/Priority.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { ani, budi, direct, lid, makeDevice, phone, text, world } from "./world.ts"
 
@@ -109,6 +109,23 @@ describeDatabases("Pacing", (database) => {
         expect(yield* allowed(true, [])).toEqual(["urgent"])
         expect(yield* allowed(false, [bulk!.chatKey])).toEqual(["urgent"])
         expect(yield* allowed(false, ["c0"])).toEqual(["urgent", "bulk"])
+      }))
+
+    it.effect("nothing is held under settings that have been changed meanwhile", () =>
+      Effect.gen(function*() {
+        const deviceId = yield* makeDevice
+        const [outbox, pacing] = [yield* Outbox, yield* DevicePacing]
+        yield* outbox.accept({ deviceId, to: ani, text: "x" })
+        const rows = yield* due(deviceId)
+        const until = DateTime.add(yield* DateTime.now, { hours: 5 })
+        yield* pacing.set(deviceId, { newChatsPerDay: 2 })
+        expect(yield* pacing.hold(deviceId, null, rows, until)).toBe(false)
+        expect(yield* due(deviceId)).toHaveLength(1)
+        expect(yield* pacing.hold(deviceId, { newChatsPerDay: 2 }, rows, until)).toBe(true)
+        expect(yield* due(deviceId)).toEqual([])
+        yield* pacing.set(deviceId, null)
+        expect(yield* due(deviceId)).toHaveLength(1)
+        expect(yield* pacing.hold("device-none" as DeviceId, null, rows, until)).toBe(false)
       }))
 
     it.effect("settings are the device's own until they are taken back; the pairing is as old as the account's link", () =>

@@ -2,7 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
 import { DateTime, Effect, Layer, TestClock } from "effect"
 import type { UserId } from "../../src/domain/User.ts"
-import { RefreshTokens } from "../../src/sql/RefreshTokens.ts"
+import { RefreshTokens } from "../../src/sql/accounts/RefreshTokens.ts"
 import { describeDatabases } from "../support/databases.ts"
 
 const userId = 1 as UserId

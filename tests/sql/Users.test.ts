@@ -2,7 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import type { UserId } from "../../src/domain/User.ts"
-import { Users } from "../../src/sql/Users.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
 import { describeDatabases } from "../support/databases.ts"
 
 const siti = { username: "Siti", email: "Siti@Example.com", passwordHash: "$argon2id$x", fullName: "Siti R.", role: "user" } as const

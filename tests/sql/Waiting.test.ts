@@ -1,14 +1,17 @@
 import { it } from "@effect/vitest"
-import { ConfigProvider, DateTime, Effect, Layer, TestClock } from "effect"
+import { ConfigProvider, DateTime, Effect, Layer, Schema, TestClock } from "effect"
 import { expect } from "vitest"
+import type { Device } from "../../src/domain/Device.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
+import { Jid } from "../../src/domain/Jid.ts"
+import type { JobId } from "../../src/domain/Job.ts"
 import type { Message } from "../../src/domain/Message.ts"
-import { DevicePacing } from "../../src/sql/DevicePacing.ts"
-import { Devices } from "../../src/sql/Devices.ts"
-import { Jobs } from "../../src/sql/Jobs.ts"
-import { Outbox } from "../../src/sql/Outbox.ts"
-import { Priority } from "../../src/sql/Priority.ts"
-import { Waiting } from "../../src/sql/Waiting.ts"
+import { DevicePacing } from "../../src/sql/outbox/DevicePacing.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { Jobs } from "../../src/sql/jobs/Jobs.ts"
+import { Outbox } from "../../src/sql/outbox/Outbox.ts"
+import { Priority } from "../../src/sql/outbox/Priority.ts"
+import { Waiting } from "../../src/sql/outbox/Waiting.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { ani, budi, makeDevice, phone, world } from "./world.ts"
 
@@ -27,6 +30,20 @@ const why = (deviceId: DeviceId, messages: ReadonlyArray<Message>) =>
   })
 const accept = (deviceId: DeviceId, to: typeof ani, priority: number = Priority.interactive) =>
   Effect.flatMap(Outbox, (outbox) => Effect.map(outbox.accept({ deviceId, to, text: "halo", priority }), ({ message }) => message))
+
+const makeJob = ({ deviceId, userId }: Device, to: ReadonlyArray<typeof ani>) =>
+  Effect.gen(function*() {
+    const jobs = yield* Jobs
+    const row = yield* jobs.begin({ deviceId, userId })
+    yield* jobs.add(row, to.map((number, position) => ({
+      position, recipient: Schema.decodeSync(Jid)(`${number}@s.whatsapp.net`), variables: { message: "halo" }
+    })))
+    const { job } = yield* jobs.finish(row, {
+      deviceId, content: { _tag: "Text", text: "{{message}}", mentions: [], preview: null }, delay: 4000, name: undefined, total: to.length,
+      idempotencyKey: undefined, requestHash: undefined
+    })
+    return job
+  })
 
 const on = Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["PACING_PER_MINUTE", "2"]])))
 
@@ -81,13 +98,7 @@ describeDatabases("Waiting", (database) => {
         const { deviceId, epoch } = yield* connected
         const [jobs, outbox] = [yield* Jobs, yield* Outbox]
         const device = yield* (yield* Devices).get(deviceId)
-        const row = yield* jobs.begin({ deviceId, userId: device.userId })
-        const people = [ani, budi].map((to, position) => ({ position, recipient: `${to}@s.whatsapp.net` as never, variables: { message: "halo" } }))
-        yield* jobs.add(row, people)
-        const { job } = yield* jobs.finish(row, {
-          deviceId, content: { _tag: "Text", text: "{{message}}", mentions: [], preview: null }, delay: 4000, name: undefined, total: 2,
-          idempotencyKey: undefined, requestHash: undefined
-        })
+        const job = yield* makeJob(device, [ani, budi])
         yield* jobs.stage(deviceId)
         const [gone, waiting] = yield* outbox.due(deviceId, 10)
         yield* outbox.claim(deviceId, epoch, [{ row: gone!, payload: new Uint8Array([1]) }])
@@ -95,6 +106,41 @@ describeDatabases("Waiting", (database) => {
         expect(yield* why(deviceId, [message])).toEqual([["job_delay", 1_800_000_004_000]])
         yield* jobs.pause(job.jobId)
         expect(yield* why(deviceId, [message])).toEqual([["job_paused", null]])
+      }))
+
+    it.effect("a job waits for what its next message waits for, before it has any message and until it is over", () =>
+      Effect.gen(function*() {
+        const now = 1_800_000_000_000
+        yield* TestClock.setTime(now)
+        const { deviceId, epoch } = yield* connected
+        const [devices, jobs, outbox] = [yield* Devices, yield* Jobs, yield* Outbox]
+        const { jobId } = yield* makeJob(yield* devices.get(deviceId), [ani, budi])
+        const second = yield* makeJob(yield* devices.get(deviceId), [ani])
+        const waits = (of: JobId) =>
+          Effect.gen(function*() {
+            const waitingFor = yield* (yield* Waiting).explainJob(yield* devices.get(deviceId), yield* jobs.get(of))
+            return waitingFor === null ? null : [waitingFor.reason, waitingFor.until?.epochMillis ?? null]
+          })
+        expect(yield* waits(jobId)).toEqual(["job_delay", null])
+        yield* jobs.stage(deviceId)
+        expect(yield* waits(jobId)).toEqual(["sending", null])
+        expect(yield* waits(second.jobId)).toEqual(["job_delay", null])
+        const rows = yield* outbox.due(deviceId, 10)
+        // one that is held holds nobody else
+        yield* outbox.hold(rows.slice(0, 1), "restriction", DateTime.unsafeMake(now + 60_000))
+        expect(yield* waits(jobId)).toEqual(["sending", null])
+        yield* outbox.hold(rows.slice(1), "restriction", DateTime.unsafeMake(now + 70_000))
+        expect(yield* waits(jobId)).toEqual(["restriction", now + 60_000])
+        yield* jobs.pause(jobId)
+        expect(yield* waits(jobId)).toEqual(["job_paused", null])
+        yield* jobs.pause(second.jobId)
+        expect(yield* waits(second.jobId)).toEqual(["job_paused", null])
+        yield* jobs.resume(jobId)
+        const retryAt = DateTime.unsafeMake(now + 9000)
+        yield* devices.setState(deviceId, epoch, { status: "connecting", reason: "connection_lost", reasonText: null, retryAt, restriction: null })
+        expect(yield* waits(jobId)).toEqual(["device_disconnected", now + 9000])
+        yield* jobs.cancel(jobId)
+        expect(yield* waits(jobId)).toBeNull()
       }))
   })
 })

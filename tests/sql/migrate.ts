@@ -1,7 +1,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
-import * as Database from "../../src/sql/Database.ts"
-import * as Migrations from "../../src/sql/Migrations.ts"
+import * as Database from "../../src/sql/database/Database.ts"
+import * as Migrations from "../../src/sql/migrations/Migrations.ts"
 
 // a process of its own that migrates the database of its environment, and prints what it did
 Migrations.run.pipe(

@@ -5,8 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe } from "vitest"
-import { mysql, type MysqlOptions, sqlite } from "../../src/sql/Database.ts"
-import * as Migrations from "../../src/sql/Migrations.ts"
+import { mysql, type MysqlOptions, sqlite } from "../../src/sql/database/Database.ts"
+import * as Migrations from "../../src/sql/migrations/Migrations.ts"
 
 export interface TestDatabase {
   readonly name: "SQLite" | "MySQL"

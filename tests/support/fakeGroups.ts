@@ -1,11 +1,11 @@
 import { Effect, Layer } from "effect"
-import { type AskError, GroupCommands } from "../../src/actors/GroupCommands.ts"
+import { type AskError, GroupCommands } from "../../src/actors/groups/GroupCommands.ts"
 import { type Device, DeviceElsewhere, DeviceNotConnected, WhatsAppUnanswered } from "../../src/domain/Device.ts"
 import { type GroupChange, GroupNotFound, InviteNotFound, NotGroupAdmin, NotGroupMember, type ParticipantResult } from "../../src/domain/Group.ts"
 import { GroupFact, type GroupSnapshot, refOfPerson } from "../../src/domain/GroupFact.ts"
 import { Jid, type Jid as JidType, phoneJid, userOf } from "../../src/domain/Jid.ts"
 import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
-import { Groups } from "../../src/sql/Groups.ts"
+import { Groups } from "../../src/sql/groups/Groups.ts"
 
 const own = "6281200000001"
 export const groupJid = (ending: string) => Jid.make(`120363000000000${ending}@g.us`)

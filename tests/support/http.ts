@@ -1,10 +1,11 @@
 import { HttpServer } from "@effect/platform"
 import { type Cause, ConfigProvider, Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
-import { ContactQueries } from "../../src/actors/ContactQueries.ts"
+import { ContactQueries } from "../../src/actors/contacts/ContactQueries.ts"
 import { DeviceActors, PairingFailed } from "../../src/actors/DeviceActors.ts"
-import { MediaRequests } from "../../src/actors/MediaRequests.ts"
-import { Sending } from "../../src/actors/Sending.ts"
+import { MediaRequests } from "../../src/actors/media/MediaRequests.ts"
+import { Sending } from "../../src/actors/outbox/Sending.ts"
 import { Signals } from "../../src/actors/Signals.ts"
+import { Forbidden } from "../../src/domain/Access.ts"
 import { Cipher } from "../../src/domain/Cipher.ts"
 import { DeviceAlreadyPaired, type DeviceBusy, DeviceNotConnected } from "../../src/domain/Device.ts"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
@@ -22,26 +23,26 @@ import { Shutdown } from "../../src/http/Shutdown.ts"
 import { Plugins } from "../../src/plugins/Plugins.ts"
 import { WebhookEgress } from "../../src/plugins/webhooks/WebhookEgress.ts"
 import { RemoteFile } from "../../src/media/RemoteFile.ts"
-import { AccountRepositories } from "../../src/sql/AccountRepositories.ts"
-import { Contacts } from "../../src/sql/Contacts.ts"
-import { DailyChats } from "../../src/sql/DailyChats.ts"
-import { sqlite } from "../../src/sql/Database.ts"
-import { DevicePacing } from "../../src/sql/DevicePacing.ts"
-import { Devices } from "../../src/sql/Devices.ts"
-import { EventConsumers } from "../../src/sql/EventConsumers.ts"
-import { EventLog } from "../../src/sql/EventLog.ts"
-import { Groups } from "../../src/sql/Groups.ts"
-import { HealthOfDevices } from "../../src/sql/HealthOfDevices.ts"
-import { Jobs } from "../../src/sql/Jobs.ts"
-import { Messages } from "../../src/sql/Messages.ts"
-import { MessageSearch } from "../../src/sql/MessageSearch.ts"
-import { OptOuts } from "../../src/sql/OptOuts.ts"
-import { Schedules } from "../../src/sql/Schedules.ts"
-import { ShardLeases } from "../../src/sql/ShardLeases.ts"
-import { Statistics } from "../../src/sql/Statistics.ts"
-import { Users } from "../../src/sql/Users.ts"
-import { Waiting } from "../../src/sql/Waiting.ts"
-import * as Migrations from "../../src/sql/Migrations.ts"
+import { AccountRepositories } from "../../src/sql/accounts/AccountRepositories.ts"
+import { Contacts } from "../../src/sql/contacts/Contacts.ts"
+import { DailyChats } from "../../src/sql/messages/DailyChats.ts"
+import { sqlite } from "../../src/sql/database/Database.ts"
+import { DevicePacing } from "../../src/sql/outbox/DevicePacing.ts"
+import { Devices } from "../../src/sql/devices/Devices.ts"
+import { EventConsumers } from "../../src/sql/events/EventConsumers.ts"
+import { EventLog } from "../../src/sql/events/EventLog.ts"
+import { Groups } from "../../src/sql/groups/Groups.ts"
+import { HealthOfDevices } from "../../src/sql/devices/HealthOfDevices.ts"
+import { Jobs } from "../../src/sql/jobs/Jobs.ts"
+import { Messages } from "../../src/sql/messages/Messages.ts"
+import { MessageSearch } from "../../src/sql/messages/MessageSearch.ts"
+import { OptOuts } from "../../src/sql/contacts/OptOuts.ts"
+import { Schedules } from "../../src/sql/schedules/Schedules.ts"
+import { ShardLeases } from "../../src/sql/devices/ShardLeases.ts"
+import { Statistics } from "../../src/sql/statistics/Statistics.ts"
+import { Users } from "../../src/sql/accounts/Users.ts"
+import { Waiting } from "../../src/sql/outbox/Waiting.ts"
+import * as Migrations from "../../src/sql/migrations/Migrations.ts"
 import { fakeGroups } from "./fakeGroups.ts"
 import { mediaLayer } from "./mediaFolder.ts"
 
@@ -114,7 +115,7 @@ const fakeActors = Layer.effect(
   })
 )
 
-/** Numbers that end in 404 are not on WhatsApp, those that end in 00 stay pending; the others are sent. Messages are too old, or `missing…`. */
+/** Numbers that end in 404 are not on WhatsApp, those that end in 00 stay pending; the others are sent. Messages are too old, `missing…`, or `theirs…` in a group. */
 const fakeSending = Layer.effect(
   Sending,
   Effect.gen(function*() {
@@ -133,6 +134,7 @@ const fakeSending = Layer.effect(
           yield* Ref.update(requests, (all) => [...all, request])
           if (request._tag !== "New") {
             const messageId = request._tag === "Forward" ? request.source : request.target
+            if (request._tag === "Delete" && messageId.startsWith("theirs") && !request.ofOthers) return yield* new Forbidden()
             return yield* messageId.startsWith("missing")
               ? new MessageNotFound({ messageId })
               : new MessageNotChangeable({ messageId, reason: "too_old" })

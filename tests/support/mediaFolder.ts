@@ -4,8 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { MediaLibrary } from "../../src/media/MediaLibrary.ts"
 import { diskStore } from "../../src/media/DiskStore.ts"
-import { MediaFiles } from "../../src/sql/MediaFiles.ts"
-import { MessageMediaRows } from "../../src/sql/MessageMedia.ts"
+import { MediaFiles } from "../../src/sql/messages/MediaFiles.ts"
+import { MessageMediaRows } from "../../src/sql/messages/MessageMedia.ts"
 
 export class MediaFolder extends Context.Tag("tests/MediaFolder")<MediaFolder, string>() {}
 

@@ -1,18 +1,14 @@
 import { randomBytes } from "node:crypto"
+import sharp from "sharp"
 
 const file = (signature: string, size: number) => Buffer.concat([Buffer.from(signature, "latin1"), randomBytes(Math.max(0, size - signature.length))])
 
-/** A frame header behind an application's segment, as cameras write them. */
-const picture = (width: number, height: number, size = 5000) => {
-  const head = Buffer.from("ffd8ffe000104a46494600010100000100010000ffc00011080000000003012200021101031101", "hex")
-  head.writeUInt16BE(height, 25)
-  head.writeUInt16BE(width, 27)
-  return Buffer.concat([head, randomBytes(size - head.length)])
-}
+/** A real image, of noise: so many pixels, in bytes about as many. */
+const picture = (width: number, height: number, { format = "jpeg", orientation = 1 }: { format?: "jpeg" | "png" | "webp"; orientation?: number } = {}) =>
+  sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } }).withMetadata({ orientation }).toFormat(format).toBuffer()
 
-/** Files whose first bytes say what they are; the rest is noise. */
+/** Files whose first bytes say what they are; the rest is noise, but for `picture`. */
 export const sampleFiles = {
-  /** a JPEG of so many pixels */
   picture,
   jpeg: (size = 5000) => file("\xff\xd8\xff\xe0", size),
   png: (size = 5000) => file("\x89PNG\r\n\x1a\n", size),

@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
+import type { JournalEntry } from "../../src/whatsapp/receiving/InboundJournal.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { makeDevice, online, openOnline, pair, peer, pendingUntil, phone, Server, world } from "./support/world.ts"
 

@@ -2,7 +2,7 @@ import { Boom } from "@hapi/boom"
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Duration } from "effect"
 import type { DeviceReason } from "../../src/domain/Device.ts"
-import { ClosedBecause, CloseAction, closeReason, storageUnavailable, UpgradeRefused } from "../../src/whatsapp/CloseReason.ts"
+import { ClosedBecause, CloseAction, closeReason, storageUnavailable, UpgradeRefused } from "../../src/whatsapp/socket/CloseReason.ts"
 
 const now = DateTime.unsafeMake("2026-11-22T12:00:00Z")
 const at = (time: string) => DateTime.unsafeMake(`2026-11-22T${time}Z`)

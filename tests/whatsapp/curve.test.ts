@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys"
 import fc from "fast-check"
 import libsignal from "libsignal"
-import { installStrictSignatures, trustAnyRoot, trustNoiseRoot, verifySignature, whatsAppRoot } from "../../src/whatsapp/Curve.ts"
+import { installStrictSignatures, trustAnyRoot, trustNoiseRoot, verifySignature, whatsAppRoot } from "../../src/whatsapp/auth/Curve.ts"
 import { genuineChain } from "./support/genuineChain.ts"
 
 const flipped = (bytes: Uint8Array, bit: number): Buffer => {

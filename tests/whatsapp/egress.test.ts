@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { createServer, type Server as HttpServer } from "node:http"
 import { connect, type AddressInfo } from "node:net"
-import { makeEgress } from "../../src/whatsapp/Egress.ts"
+import { makeEgress } from "../../src/whatsapp/socket/Egress.ts"
 import { WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 import { makeDevice, next, openOnline, openOptions, pair, Server, world } from "./support/world.ts"
 

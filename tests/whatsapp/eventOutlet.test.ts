@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Queue } from "effect"
-import { stopped } from "../../src/whatsapp/CloseReason.ts"
-import { makeEventOutlet } from "../../src/whatsapp/EventOutlet.ts"
+import { stopped } from "../../src/whatsapp/socket/CloseReason.ts"
+import { makeEventOutlet } from "../../src/whatsapp/socket/EventOutlet.ts"
 import { SocketEvent } from "../../src/whatsapp/WhatsApp.ts"
 
 const qr = (n: number) => SocketEvent.Qr({ qr: String(n), expiresAt: DateTime.unsafeMake(0) })

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest"
 import { refOfPerson } from "../../src/domain/GroupFact.ts"
 import { Jid } from "../../src/domain/Jid.ts"
 import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
-import { BoundedCache } from "../../src/whatsapp/BoundedCache.ts"
-import { makeGroupMemory } from "../../src/whatsapp/GroupMemory.ts"
+import { BoundedCache } from "../../src/whatsapp/socket/BoundedCache.ts"
+import { makeGroupMemory } from "../../src/whatsapp/groups/GroupMemory.ts"
 
 const group = Jid.make("120363000000000001@g.us")
 const member = { ...refOfPerson({ phone: PhoneNumber.make("6281234567890"), lid: Jid.make("5@lid") }), role: "member" as const }

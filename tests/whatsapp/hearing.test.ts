@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { makeHearing } from "../../src/whatsapp/Hearing.ts"
+import { makeHearing } from "../../src/whatsapp/socket/Hearing.ts"
 
 describe("Hearing", () => {
   it("counts how long messages wait while none is dealt with", async () => {

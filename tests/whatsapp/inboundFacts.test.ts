@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { proto } from "@whiskeysockets/baileys"
 import fc from "fast-check"
-import { factsOf, personOf } from "../../src/whatsapp/InboundFacts.ts"
-import { kindOf, type JournalRecord } from "../../src/whatsapp/JournalRecord.ts"
+import { factsOf, personOf } from "../../src/whatsapp/receiving/InboundFacts.ts"
+import { kindOf, type JournalRecord } from "../../src/whatsapp/receiving/JournalRecord.ts"
 
 const me = { id: "6281234567890:3@s.whatsapp.net", lid: "100:3@lid" }
 const padded = (message: proto.IMessage) => Buffer.concat([proto.Message.encode(message).finish(), Buffer.from([2, 2])])

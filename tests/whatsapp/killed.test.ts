@@ -7,9 +7,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { startEmulator } from "../../src/emulator/EmulatorServer.ts"
-import { sqlite } from "../../src/sql/Database.ts"
+import { sqlite } from "../../src/sql/database/Database.ts"
 import migrate from "../../src/sql/migrations/0001_initial.ts"
-import { InboundJournal } from "../../src/whatsapp/InboundJournal.ts"
+import { InboundJournal } from "../../src/whatsapp/receiving/InboundJournal.ts"
 import { cipher, deviceId, makeDevice, peer, phone } from "./support/device.ts"
 
 const receiver = new URL("support/receiver.ts", import.meta.url).pathname

@@ -3,9 +3,9 @@ import { proto } from "@whiskeysockets/baileys"
 import { Schema } from "effect"
 import fc from "fast-check"
 import { MessageMetadata } from "../../src/domain/MessageMetadata.ts"
-import { encodeText } from "../../src/whatsapp/OutgoingContent.ts"
-import { unwrap } from "../../src/whatsapp/Envelopes.ts"
-import { classify } from "../../src/whatsapp/MessageContent.ts"
+import { encodeText } from "../../src/whatsapp/sending/OutgoingContent.ts"
+import { unwrap } from "../../src/whatsapp/receiving/Envelopes.ts"
+import { classify } from "../../src/whatsapp/receiving/MessageContent.ts"
 
 type IMessage = proto.IMessage
 

@@ -6,18 +6,19 @@ import { Jid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { OutgoingContent } from "../../src/domain/OutgoingContent.ts"
 import { readVote } from "../../src/domain/PollVote.ts"
-import { classify } from "../../src/whatsapp/MessageContent.ts"
-import { encodeContent, encodeMedia } from "../../src/whatsapp/OutgoingContent.ts"
-import { stanzaOf } from "../../src/whatsapp/StanzaMarks.ts"
+import { classify } from "../../src/whatsapp/receiving/MessageContent.ts"
+import type { UploadedMedia } from "../../src/whatsapp/Connection.ts"
+import { encodeContent, encodeMedia } from "../../src/whatsapp/sending/OutgoingContent.ts"
+import { stanzaOf } from "../../src/whatsapp/sending/StanzaMarks.ts"
 import { encryptVote } from "../support/pollVote.ts"
 
 const to = phoneJid("6281200000001")
 const group = Jid.make("120363000000000001@g.us")
 const target = { messageId: MessageId.make("M1"), fromMe: true, participant: null }
 const key = randomBytes(32)
-const uploaded = { mediaKey: key, fileSha256: key, fileEncSha256: key, fileLength: 10, mediaKeyTimestamp: 1, directPath: "/v/x", url: null }
+const uploaded: UploadedMedia = { mediaKey: key, fileSha256: key, fileEncSha256: key, fileLength: 10, mediaKeyTimestamp: 1, directPath: "/v/x", url: null }
 const encoded = (content: OutgoingContent, chat = to) =>
-  proto.Message.decode(content._tag === "Media" ? encodeMedia(content, uploaded, chat) : encodeContent(content, chat))
+  proto.Message.decode(content._tag === "Media" ? encodeMedia(content, { uploaded, preview: null }, chat) : encodeContent(content, chat))
 const text = { _tag: "Text", text: "halo", mentions: [], preview: null, quote: null } as const
 
 describe("what is sent", () => {

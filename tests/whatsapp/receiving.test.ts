@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { bareJid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
-import { InboundJournal, type JournalEntry } from "../../src/whatsapp/InboundJournal.ts"
-import { encodeText } from "../../src/whatsapp/OutgoingContent.ts"
+import { InboundJournal, type JournalEntry } from "../../src/whatsapp/receiving/InboundJournal.ts"
+import { encodeText } from "../../src/whatsapp/sending/OutgoingContent.ts"
 import { deviceId, makeDevice, next, online, openOnline, pair, peer, pendingUntil, phone, Server, world } from "./support/world.ts"
 
 const texts = (entries: ReadonlyArray<JournalEntry>) =>

@@ -4,7 +4,7 @@ import { DateTime, Effect, Either, Exit, Fiber, Option, Queue, Scope, TestClock 
 import { phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
-import { encodeText } from "../../src/whatsapp/OutgoingContent.ts"
+import { encodeText } from "../../src/whatsapp/sending/OutgoingContent.ts"
 import { makeDevice, next, online, openOnline, openOptions, pair, peer, phone, Server, world } from "./support/world.ts"
 import { WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { judge, type Seen, type Verdict } from "../../src/whatsapp/Watchdog.ts"
+import { judge, type Seen, type Verdict } from "../../src/whatsapp/socket/Watchdog.ts"
 
 const second = 1000
 const open: Seen = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type Ticket, WriteGate } from "../../src/whatsapp/WriteGate.ts"
+import { type Ticket, WriteGate } from "../../src/whatsapp/socket/WriteGate.ts"
 
 /** A gate before a database in which `hold` hands something over that is durable when its promise is. */
 const gateInto = (written: Array<string>) => {

@@ -2,8 +2,8 @@ import { Cache, Context, Effect, Exit, Layer } from "effect"
 import { Unauthorized } from "../../domain/Access.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { User, UserId } from "../../domain/User.ts"
-import { RefreshTokens } from "../../sql/RefreshTokens.ts"
-import { Users } from "../../sql/Users.ts"
+import { RefreshTokens } from "../../sql/accounts/RefreshTokens.ts"
+import { Users } from "../../sql/accounts/Users.ts"
 
 /**
  * The users behind valid credentials, re-read every few seconds: a role taken away, a deactivation or the end of a login

@@ -4,7 +4,7 @@ import { Forbidden, type Principal, Unauthorized } from "../../domain/Access.ts"
 import { InsufficientScope } from "../../domain/ApiKey.ts"
 import type { Device } from "../../domain/Device.ts"
 import { DeviceId } from "../../domain/DeviceId.ts"
-import { Devices } from "../../sql/Devices.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
 import {
   Authorized, AuthorizedByQuery, AuthorizedForDevice, AuthorizedForFirstDevice, type CallerIdentity
 } from "../contract/Authorization.ts"
@@ -22,6 +22,9 @@ export const mayUse = (principal: Principal, device: Device): Effect.Effect<void
     (principal.devices === null || principal.devices.includes(device.deviceId))
     ? Effect.void
     : new Forbidden()
+
+/** In a group of such a device: what WhatsApp takes from the group's administrators. */
+export const mayManageGroups = ({ role }: Principal): boolean => role === "admin"
 
 const administratorsInPerson: AccessRule = { who: "admin", scope: null }
 

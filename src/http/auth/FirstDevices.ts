@@ -3,7 +3,7 @@ import { Forbidden, type Principal } from "../../domain/Access.ts"
 import type { Device } from "../../domain/Device.ts"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { Devices } from "../../sql/Devices.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
 
 /** For clients of the time when a user had one WhatsApp: the oldest device of a user, made for him if he has none. */
 export class FirstDevices extends Context.Tag("whatsapp-service/FirstDevices")<FirstDevices, {

@@ -2,8 +2,8 @@ import { Cache, Clock, Context, Data, Effect, Exit, Layer, Option } from "effect
 import { type TooManyAttempts, Unauthorized } from "../../domain/Access.ts"
 import type { ApiKey } from "../../domain/ApiKey.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { ApiKeys } from "../../sql/ApiKeys.ts"
-import { LoginThrottle } from "../../sql/LoginThrottle.ts"
+import { ApiKeys } from "../../sql/accounts/ApiKeys.ts"
+import { LoginThrottle } from "../../sql/accounts/LoginThrottle.ts"
 import { isSecretOf, readApiKey } from "./ApiKeySecret.ts"
 
 /** Somebody showed a key that is none, or no longer one. */

@@ -3,12 +3,12 @@ import { DeviceActors } from "../../actors/DeviceActors.ts"
 import type { Actor } from "../../domain/Audit.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import {
-  type LastAdministrator, OwnAccount, type User, type UserExists, UserHasDevices, type UserId, type UserNotFound
+  type CannotInherit, type LastAdministrator, OwnAccount, type User, type UserExists, UserHasDevices, type UserId, type UserNotFound
 } from "../../domain/User.ts"
-import { AuditLog } from "../../sql/AuditLog.ts"
-import { RefreshTokens } from "../../sql/RefreshTokens.ts"
-import { UserDirectory } from "../../sql/UserDirectory.ts"
-import { type UserChanges, Users } from "../../sql/Users.ts"
+import { AuditLog } from "../../sql/admin/AuditLog.ts"
+import { RefreshTokens } from "../../sql/accounts/RefreshTokens.ts"
+import { UserDirectory } from "../../sql/accounts/UserDirectory.ts"
+import { type UserChanges, Users } from "../../sql/accounts/Users.ts"
 import type { DevicesFate } from "../contract/AdminUsersApi.ts"
 import { changedFields } from "./Accounts.ts"
 import { ActiveUsers } from "./ActiveUsers.ts"
@@ -32,7 +32,7 @@ export class UserAdministration extends Context.Tag("whatsapp-service/UserAdmini
   >
   readonly remove: (id: UserId, fate: DevicesFate | undefined, actor: Actor) => Effect.Effect<
     Removal,
-    UserNotFound | UserHasDevices | LastAdministrator | OwnAccount | StorageUnavailable
+    CannotInherit | UserNotFound | UserHasDevices | LastAdministrator | OwnAccount | StorageUnavailable
   >
 }>() {
   static readonly layer = Layer.effect(

@@ -2,12 +2,12 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { Email, Password, Role, User, UserId, Username } from "../../domain/User.ts"
-import { UserSort } from "../../sql/UserDirectory.ts"
+import { UserSort } from "../../sql/accounts/UserDirectory.ts"
 import * as Envelope from "../Envelope.ts"
 import { FullName } from "./AuthApi.ts"
 import { Authorized } from "./Authorization.ts"
 import { closed } from "./Body.ts"
-import { lastAdministrator, ownAccount, userExists, userHasDevices, userNotFound } from "./Failures.ts"
+import { cannotInherit, lastAdministrator, ownAccount, userExists, userHasDevices, userNotFound } from "./Failures.ts"
 import { Flag, idOf, pages } from "./Paging.ts"
 
 export const UserPath = Schema.Struct({ userId: idOf(UserId) })
@@ -108,7 +108,7 @@ export const AdminUsersApi = HttpApiGroup.make("adminUsers")
         message: Schema.String
       })))
       .addError(userNotFound)
-      .addError(userHasDevices)
+      .addError(userHasDevices).addError(cannotInherit)
       .addError(lastAdministrator)
       .addError(ownAccount)
       .annotateContext(OpenApi.annotations({

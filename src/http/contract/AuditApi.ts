@@ -6,10 +6,12 @@ import * as Envelope from "../Envelope.ts"
 import { Authorized } from "./Authorization.ts"
 import { idOf, limitOf, RowId } from "./Paging.ts"
 
+const types = AuditTarget.fields.type.literals
+const targets = new RegExp(`^(${types.join("|")}):.`)
 const TargetFilter = Schema.transform(
   Schema.String.pipe(
     Schema.maxLength(100),
-    Schema.pattern(/^(user|device|api-key|webhook):./, { message: () => "user:<id>, device:<id>, api-key:<id> or webhook:<id> is expected" })
+    Schema.pattern(targets, { message: () => `${types.join(":<id>, ")}:<id> is expected` })
   ),
   Schema.typeSchema(AuditTarget),
   {

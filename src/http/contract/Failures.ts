@@ -15,7 +15,7 @@ import { ScheduleInvalid, ScheduleNotChangeable, ScheduleNotFound, TooManySchedu
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { TooManyWebhooks, WebhookDisabled, WebhookNotFound, WebhookNotVerified, WebhookUrlRefused } from "../../domain/Webhook.ts"
 import { DeliveryEventGone, DeliveryNotFound } from "../../domain/WebhookDelivery.ts"
-import { LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
+import { CannotInherit, LastAdministrator, OwnAccount, UserExists, UserHasDevices, UserNotFound } from "../../domain/User.ts"
 import { CurrentPasswordWrong, RegistrationClosed } from "../auth/Accounts.ts"
 import { InternalError, InvalidJson, PayloadTooLarge, RateLimited, UnsupportedMediaType } from "../edge/RequestErrors.ts"
 import * as Envelope from "../Envelope.ts"
@@ -32,6 +32,7 @@ export const userExists = Envelope.failure(UserExists)
 export const userNotFound = Envelope.failure(UserNotFound)
 export const lastAdministrator = Envelope.failure(LastAdministrator)
 export const ownAccount = Envelope.failure(OwnAccount)
+export const cannotInherit = Envelope.failure(CannotInherit)
 export const userHasDevices = Envelope.failure(UserHasDevices)
 export const apiKeyNotFound = Envelope.failure(ApiKeyNotFound)
 export const tooManyApiKeys = Envelope.failure(TooManyApiKeys)

@@ -1,6 +1,6 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
-import { largestPicture, pictureSide } from "../../domain/Group.ts"
+import { pictureBounds } from "../../domain/Group.ts"
 import * as Envelope from "../Envelope.ts"
 import { AuthorizedForDevice } from "./Authorization.ts"
 import { DevicePath } from "./DevicesApi.ts"
@@ -173,8 +173,9 @@ export const GroupsApi = HttpApiGroup.make("groups")
       .addError(mediaTooLarge).addError(mediaUnreachable).addError(mediaStorageFull).addError(invalidMultipart)
       .annotateContext(OpenApi.annotations({
         summary: "Set a group's picture",
-        description: `A square JPEG image of ${pictureSide.from} to ${pictureSide.to} pixels a side and at most ${largestPicture / 1024} KiB, sent ` +
-          "to WhatsApp as it is: as a form with the image in `file`, or as JSON with its `url`, `mediaId` or `sourceMessageId`."
+        description: `An image of at least ${pictureBounds.smallest} pixels a side, as a form with the image in \`file\`, or as JSON with its ` +
+          "`url`, `mediaId` or `sourceMessageId`. WhatsApp gets its middle as a square JPEG of at most " +
+          `${pictureBounds.largest} pixels a side; one that is that already is sent as it is.`
       }))
   )
   .add(

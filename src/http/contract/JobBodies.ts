@@ -4,6 +4,7 @@ import { Jid } from "../../domain/Jid.ts"
 import { JobId, JobProgress, JobStatus } from "../../domain/Job.ts"
 import { MessageText } from "../../domain/Message.ts"
 import { UserId } from "../../domain/User.ts"
+import { WaitingFor } from "../../domain/WaitingFor.ts"
 import { closed } from "./Body.ts"
 
 /** What holds for any job as a whole. `delay` is in seconds. */
@@ -53,6 +54,9 @@ const view = {
   finishedAt: Schema.NullOr(Schema.DateTimeUtc)
 }
 export const JobView = Schema.Struct(view).annotations({ identifier: "Job" })
+
+/** `waitingFor`: what holds the message that it sends next; null when it is over. */
+export const JobDetails = Schema.Struct({ ...view, waitingFor: Schema.NullOr(WaitingFor) }).annotations({ identifier: "JobDetails" })
 
 /** The job, and what of the request is not in it. `optedOut` are on the list at this moment. */
 export const JobAccepted = Schema.Struct({

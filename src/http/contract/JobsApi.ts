@@ -14,7 +14,7 @@ import {
 } from "./Failures.ts"
 import { GroupPath } from "./GroupBodies.ts"
 import { MediaJobParams, mediaJobRequestBody } from "./MediaJobBodies.ts"
-import { DryRun, JobAccepted, jobRequestBody, JobSettings, JobView } from "./JobBodies.ts"
+import { DryRun, JobAccepted, JobDetails, jobRequestBody, JobSettings, JobView } from "./JobBodies.ts"
 import { Flag, idOf, limitOf, pageOf, RowId } from "./Paging.ts"
 import { SendHeaders } from "./SendAnswer.ts"
 
@@ -108,11 +108,12 @@ export const JobsApi = HttpApiGroup.make("jobs")
   )
   .add(
     HttpApiEndpoint.get("get", "/jobs/:jobId").setPath(JobPath)
-      .addSuccess(Envelope.success(JobView)).addError(jobNotFound).addError(forbidden)
+      .addSuccess(Envelope.success(JobDetails)).addError(jobNotFound).addError(forbidden)
       .annotateContext(OpenApi.annotations({
         summary: "How a job stands",
         description: "`progress` adds up: `total` = `completed` + `failed` + `pending` + `cancelled`. `completed` ones have been taken by " +
-          "WhatsApp's server. The same is told as `job.progress`, and `job.completed` at the end."
+          "WhatsApp's server. The same is told as `job.progress`, and `job.completed` at the end. `waitingFor` says what holds " +
+          "its next message, and until when as far as that is known."
       }))
   )
   .add(
@@ -169,7 +170,7 @@ export const AdminJobsApi = HttpApiGroup.make("adminJobs")
   )
   .add(
     HttpApiEndpoint.get("get", "/jobs/:jobId").setPath(JobPath)
-      .addSuccess(Envelope.success(JobView)).addError(jobNotFound).addError(forbidden)
+      .addSuccess(Envelope.success(JobDetails)).addError(jobNotFound).addError(forbidden)
       .annotateContext(OpenApi.annotations({ summary: "How a job stands", description: "Of any user." }))
   )
   .add(

@@ -78,7 +78,8 @@ export const LegacyApi = HttpApiGroup.make("legacy")
       .addSuccess(listOf(Message))
       .annotateContext(OpenApi.annotations({
         summary: "The messages of one's first device",
-        description: "All chats together, newest first; `nextCursor` is the `before` of the next page."
+        description: "All chats together; what came last stands first, what the phone remembers when it was handed over. `nextCursor` is the " +
+          "`before` of the next page."
       }))
   )
   .add(

@@ -14,7 +14,9 @@ const line = (most: number) =>
   )
 
 const aliases = { to: "phone" }
-const common = { phone: PersonAddress, quotedMessageId: Schema.optional(MessageId) }
+const quoting = { quotedMessageId: Schema.optional(MessageId) }
+const toPerson = { phone: PersonAddress }
+const example = { phone: "6281234567890" }
 const Mentions = Schema.Array(PersonAddress).pipe(Schema.maxItems(256))
 
 const Url = Schema.String.pipe(
@@ -29,7 +31,8 @@ const Preview = closed({
 
 export const TextBody = withAliases(
   closed({
-    ...common,
+    ...toPerson,
+    ...quoting,
     message: MessageText,
     mentions: Schema.optional(Mentions),
     preview: Schema.optional(Preview)
@@ -41,23 +44,22 @@ export const TextBody = withAliases(
     )
   ),
   { ...aliases, text: "message" },
-  { phone: "6281234567890", message: "Pesanan Anda dikirim." }
+  { ...example, message: "Pesanan Anda dikirim." }
 )
 
 const degrees = (most: number) =>
   Schema.Number.pipe(Schema.between(-most, most, { message: () => `a number from -${most} to ${most} is expected` }))
 
-export const LocationBody = withAliases(
-  closed({
-    ...common,
-    latitude: degrees(90),
-    longitude: degrees(180),
-    name: Schema.optional(line(255)),
-    address: Schema.optional(line(1000))
-  }),
-  aliases,
-  { phone: "6281234567890", latitude: -6.2, longitude: 106.8166, name: "Toko", address: "Jl. Sudirman 1" }
-)
+const place = {
+  ...quoting,
+  latitude: degrees(90),
+  longitude: degrees(180),
+  name: Schema.optional(line(255)),
+  address: Schema.optional(line(1000))
+}
+const shop = { latitude: -6.2, longitude: 106.8166, name: "Toko", address: "Jl. Sudirman 1" }
+export const LocationBody = withAliases(closed({ ...toPerson, ...place }), aliases, { ...example, ...shop })
+export const GroupLocationBody = withAliases(closed(place), {}, shop)
 
 const Card = closed({
   name: line(255),
@@ -69,14 +71,10 @@ const Card = closed({
   ))
 })
 
-export const ContactBody = withAliases(
-  closed({
-    ...common,
-    contacts: Schema.Array(Card).pipe(Schema.minItems(1), Schema.maxItems(20))
-  }),
-  aliases,
-  { phone: "6281234567890", contacts: [{ name: "Siti", phone: "+62 812-9876-5432", organization: "Toko" }] }
-)
+const cards = { ...quoting, contacts: Schema.Array(Card).pipe(Schema.minItems(1), Schema.maxItems(20)) }
+const siti = { contacts: [{ name: "Siti", phone: "+62 812-9876-5432", organization: "Toko" }] }
+export const ContactBody = withAliases(closed({ ...toPerson, ...cards }), aliases, { ...example, ...siti })
+export const GroupContactBody = withAliases(closed(cards), {}, siti)
 
 const options = Schema.Array(line(100)).pipe(
   Schema.minItems(2),
@@ -84,22 +82,22 @@ const options = Schema.Array(line(100)).pipe(
   Schema.filter((all) => new Set(all.map((option) => option.trim())).size === all.length ? undefined : "each option has to be another one")
 )
 
-export const PollBody = withAliases(
-  closed({
-    ...common,
-    name: line(255),
-    options,
-    selectableCount: Schema.optionalWith(Schema.Int.pipe(Schema.between(0, 12)), { default: () => 1 })
-  }).pipe(
-    Schema.filter(({ options, selectableCount }) =>
-      selectableCount <= options.length
-        ? undefined
-        : { path: ["selectableCount"], message: "there are not as many options" }
-    )
-  ),
-  { ...aliases, question: "name" },
-  { phone: "6281234567890", name: "Jam berapa?", options: ["08.00", "13.00"], selectableCount: 1 }
-)
+const poll = {
+  ...quoting,
+  name: line(255),
+  options,
+  selectableCount: Schema.optionalWith(Schema.Int.pipe(Schema.between(0, 12)), { default: () => 1 })
+}
+const asManyOptions = <A extends { readonly options: ReadonlyArray<string>; readonly selectableCount: number }, I>(body: Schema.Schema<A, I>) =>
+  body.pipe(Schema.filter(({ options, selectableCount }) =>
+    selectableCount <= options.length
+      ? undefined
+      : { path: ["selectableCount"], message: "there are not as many options" }
+  ))
+const question = { question: "name" }
+const when = { name: "Jam berapa?", options: ["08.00", "13.00"], selectableCount: 1 }
+export const PollBody = withAliases(asManyOptions(closed({ ...toPerson, ...poll })), { ...aliases, ...question }, { ...example, ...when })
+export const GroupPollBody = withAliases(asManyOptions(closed(poll)), question, when)
 
 const graphemes = new Intl.Segmenter()
 const isEmoji = (text: string) =>
@@ -124,7 +122,8 @@ export const EditBody = withAliases(
   { message: "Pesanan Anda tiba besok." }
 )
 
-export const ForwardBody = withAliases(closed({ phone: PersonAddress }), aliases, { phone: "6281234567890" })
+export const ForwardBody = withAliases(closed(toPerson), aliases, example)
+export const GroupForwardBody = withAliases(closed({ messageId: MessageId }), {}, { messageId: "3EB0123456789ABCDEF012" })
 
 export const TypingBody = withAliases(
   closed({ state: Schema.optionalWith(ChatState, { default: () => "composing" as const }) }),

@@ -76,7 +76,8 @@ export const MessageKindsApi = HttpApiGroup.make("kinds")
       .addError(messageNotFound).addError(messageNotChangeable)
       .annotateContext(OpenApi.annotations({
         summary: "Delete a message of one's own for everyone",
-        description: `Within 60 hours of sending it; its content is gone here too. ${asChange}`
+        description: "Within 60 hours of sending it; its content is gone here too. Administrators of this service delete in groups " +
+          `also what others wrote, where the device is the group's administrator. ${asChange}`
       }))
   )
   .add(

@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import type { DeviceId } from "../../domain/DeviceId.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { UserId } from "../../domain/User.ts"
-import { Devices } from "../../sql/Devices.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
 import { deviceState, DeviceStateView } from "../DeviceView.ts"
 
 export interface DeviceFilter {

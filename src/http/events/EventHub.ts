@@ -2,7 +2,7 @@ import { Context, Data, Effect, Layer, PubSub, type Queue, Ref, Schedule, type S
 import type { ServiceEvent } from "../../domain/ServiceEvent.ts"
 import { wholeNumber } from "../../domain/Settings.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { EventLog } from "../../sql/EventLog.ts"
+import { EventLog } from "../../sql/events/EventLog.ts"
 import { Shutdown } from "../Shutdown.ts"
 import { eventFrame } from "./EventFrame.ts"
 

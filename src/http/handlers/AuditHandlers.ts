@@ -1,6 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Effect } from "effect"
-import { AuditLog } from "../../sql/AuditLog.ts"
+import { AuditLog } from "../../sql/admin/AuditLog.ts"
 import { Api } from "../Api.ts"
 
 export const layer = HttpApiBuilder.group(Api, "audit", (handlers) =>

@@ -1,6 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Effect, Redacted } from "effect"
-import { Users } from "../../sql/Users.ts"
+import { Users } from "../../sql/accounts/Users.ts"
 import { Api } from "../Api.ts"
 import { Accounts } from "../auth/Accounts.ts"
 import { familyOf } from "../auth/Credential.ts"

@@ -1,16 +1,17 @@
 import { HttpApiBuilder, HttpApp, HttpServerResponse } from "@effect/platform"
-import { Effect, Exit, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { DeviceActors } from "../../actors/DeviceActors.ts"
 import { Forbidden } from "../../domain/Access.ts"
 import type { Device, DeviceStatus } from "../../domain/Device.ts"
 import type { DeviceId } from "../../domain/DeviceId.ts"
 import type { UserId } from "../../domain/User.ts"
-import { AuditLog } from "../../sql/AuditLog.ts"
-import { Devices } from "../../sql/Devices.ts"
-import { HealthOfDevices } from "../../sql/HealthOfDevices.ts"
+import { AuditLog } from "../../sql/admin/AuditLog.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
+import { HealthOfDevices } from "../../sql/devices/HealthOfDevices.ts"
 import { Api } from "../Api.ts"
 import { Caller, CallerDevice } from "../contract/Authorization.ts"
 import { connectedView, deviceState, deviceView } from "../DeviceView.ts"
+import { makeNoting } from "./Noting.ts"
 
 const mostAtOnce = 1000
 
@@ -65,18 +66,16 @@ const one = HttpApiBuilder.group(Api, "device", (handlers) =>
   Effect.gen(function*() {
     const actors = yield* DeviceActors
     const health = yield* HealthOfDevices
-    const audit = yield* AuditLog
+    const { after } = yield* makeNoting
 
-    /** The actor does it in its own time and place: the entry follows, whatever became of it and whether or not the client waits. */
     const noted = <A, E, R>(action: "device.delete" | "device.wipe", change: Effect.Effect<A, E, R>) =>
-      Effect.gen(function*() {
-        const { caller, device } = yield* CallerDevice
-        const entry = { actor: caller, action, target: { type: "device", id: device.deviceId }, details: { ownerId: device.userId } } as const
-        return yield* Effect.onExit(change, (exit) =>
-          audit.record({ ...entry, result: Exit.isSuccess(exit) ? "success" : "failure" }).pipe(
-            Effect.catchAll((error) => Effect.logWarning("An entry of the audit log could not be written", error))
-          ))
-      })
+      Effect.flatMap(CallerDevice, ({ caller, device }) =>
+        after(change, () => ({
+          actor: caller,
+          action,
+          target: { type: "device", id: device.deviceId },
+          details: { ownerId: device.userId }
+        })))
     const wipe = (deviceId: DeviceId) => Effect.map(noted("device.wipe", actors.wipe(deviceId)), deviceState)
 
     return handlers

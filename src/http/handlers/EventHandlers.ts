@@ -2,7 +2,7 @@ import { HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@eff
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Effect } from "effect"
 import type { DeviceId } from "../../domain/DeviceId.ts"
-import { Devices } from "../../sql/Devices.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
 import { Api } from "../Api.ts"
 import { mayUse } from "../auth/Authorization.ts"
 import { StreamTickets } from "../auth/StreamTickets.ts"

@@ -1,15 +1,17 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Effect } from "effect"
-import { GroupCommands } from "../../actors/GroupCommands.ts"
+import { GroupCommands } from "../../actors/groups/GroupCommands.ts"
+import type { AuditAction, AuditDetails } from "../../domain/Audit.ts"
 import { type GroupChange, type ParticipantAction, ParticipantRefused } from "../../domain/Group.ts"
 import type { Jid } from "../../domain/Jid.ts"
-import { type GroupQuery, Groups } from "../../sql/Groups.ts"
+import { type GroupQuery, Groups } from "../../sql/groups/Groups.ts"
 import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import type { SettingsBody } from "../contract/GroupBodies.ts"
 import { page } from "../contract/Paging.ts"
 import { makeGroupPictures } from "../media/GroupPicture.ts"
 import { groupView, makeGroupReading } from "./GroupReading.ts"
+import { makeNoting } from "./Noting.ts"
 
 export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
   Effect.gen(function*() {
@@ -17,6 +19,19 @@ export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
     const groups = yield* Groups
     const reading = yield* makeGroupReading
     const pictureOf = yield* makeGroupPictures
+    const { after } = yield* makeNoting
+
+    const noted = <A, E, R>(
+      action: AuditAction,
+      groupId: Jid | ((made: A) => Jid),
+      details: AuditDetails,
+      change: Effect.Effect<A, E, R>
+    ) =>
+      Effect.flatMap(CallerDevice, ({ caller, device: { deviceId } }) =>
+        after(change, (made) => {
+          const id = typeof groupId === "string" ? groupId : made === undefined ? undefined : groupId(made)
+          return { actor: caller, action, target: id === undefined ? undefined : { type: "group", id }, details: { deviceId, ...details } }
+        }))
 
     const list = Effect.fnUntraced(function*(query: GroupQuery) {
       const { device } = yield* CallerDevice
@@ -26,19 +41,25 @@ export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
 
     const create = Effect.fnUntraced(function*(name: string, participants: ReadonlyArray<Jid>) {
       const { device } = yield* CallerDevice
-      const { groupId, results } = yield* commands.create(device, name, participants)
+      const { groupId, results } = yield* noted("group.create", (made) => made.groupId, { name }, commands.create(device, name, participants))
       return { ...(yield* reading.stored(device, groupId)), results }
     })
 
     const change = Effect.fnUntraced(function*(groupId: Jid, ...changes: ReadonlyArray<GroupChange>) {
       const { device } = yield* CallerDevice
-      for (const each of changes) yield* commands.change(device, groupId, each)
+      for (const each of changes) {
+        const action = each._tag === "Leave" ? "group.leave" : "group.update"
+        yield* noted(action, groupId, { change: each._tag }, commands.change(device, groupId, each))
+      }
       return yield* reading.stored(device, groupId)
     })
 
     const people = Effect.fnUntraced(function*(groupId: Jid, action: ParticipantAction, some: ReadonlyArray<Jid>) {
       const { device } = yield* CallerDevice
-      return { groupId, results: yield* commands.participants(device, groupId, action, some) }
+      const results = yield* noted(
+        "group.participants", groupId, { change: action, participants: some.slice(0, mostNoted) }, commands.participants(device, groupId, action, some)
+      )
+      return { groupId, results }
     })
 
     const person = Effect.fnUntraced(function*(groupId: Jid, action: ParticipantAction, jid: Jid) {
@@ -52,7 +73,8 @@ export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
 
     const invite = Effect.fnUntraced(function*(groupId: Jid, renew: boolean) {
       const { device } = yield* CallerDevice
-      const code = yield* commands.invite(device, groupId, renew)
+      const asked = commands.invite(device, groupId, renew)
+      const code = yield* renew ? noted("group.invite", groupId, { change: "renewed" }, asked) : asked
       return { groupId, code, link: `https://chat.whatsapp.com/${code}` }
     })
 
@@ -60,7 +82,8 @@ export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
       .handle("list", ({ urlParams: { all, ...query } }) => list({ ...query, onlyJoined: !all }))
       .handle("create", ({ payload }) => create(payload.name, payload.participants))
       .handle("join", ({ payload }) =>
-        Effect.flatMap(CallerDevice, ({ device }) => commands.join(device, payload.invite)).pipe(
+        Effect.flatMap(CallerDevice, ({ device }) =>
+          noted("group.join", (joined) => joined.groupId, {}, commands.join(device, payload.invite))).pipe(
           Effect.map(({ groupId, waits }) => ({ groupId, status: waits ? "waiting_for_approval" as const : "joined" as const }))
         ))
       .handle("info", ({ path: { groupId }, urlParams: { refresh } }) =>
@@ -89,6 +112,9 @@ export const layer = HttpApiBuilder.group(Api, "groups", (handlers) =>
       .handle("approve", ({ path: { groupId }, payload }) => people(groupId, "approve", payload.participants))
       .handle("reject", ({ path: { groupId }, payload }) => people(groupId, "reject", payload.participants))
   }))
+
+/** An entry has room for so many of those whom a change is about. */
+const mostNoted = 50
 
 const settingChanges = (
   { announcement, joinApproval, locked, memberAddMode }: typeof SettingsBody.Type

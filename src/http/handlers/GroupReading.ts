@@ -1,10 +1,10 @@
 import { DateTime, Duration, Effect } from "effect"
-import { type AskError, GroupCommands, type GroupError } from "../../actors/GroupCommands.ts"
+import { type AskError, GroupCommands, type GroupError } from "../../actors/groups/GroupCommands.ts"
 import type { Device } from "../../domain/Device.ts"
 import { type Group, NotGroupAdmin, NotGroupMember } from "../../domain/Group.ts"
 import type { Jid } from "../../domain/Jid.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { Groups } from "../../sql/Groups.ts"
+import { Groups } from "../../sql/groups/Groups.ts"
 
 /** Notifications keep what is stored up to date; this is for what they may have left out. */
 const askedAgainAfter = Duration.minutes(30)
@@ -39,6 +39,12 @@ export const makeGroupReading = Effect.gen(function*() {
       Effect.when(() => device.isConnected)
     )
 
+  const known = Effect.fnUntraced(function*(device: Device, groupId: Jid) {
+    if ((yield* lastTold(device, groupId)) === "never") yield* look(device, groupId)
+    const found = yield* groups.get(device.deviceId, groupId)
+    return found.group.isMember ? found : yield* new NotGroupMember({ groupId })
+  })
+
   return {
     stored,
     info: Effect.fnUntraced(function*(device: Device, groupId: Jid, refresh: boolean) {
@@ -50,11 +56,11 @@ export const makeGroupReading = Effect.gen(function*() {
       }
       return yield* stored(device, groupId)
     }),
-    /** The group, if the device may write there. */
+    /** That the device is in the group. */
+    joined: (device: Device, groupId: Jid) => Effect.asVoid(known(device, groupId)),
+    /** Who is in the group, if the device may write there. */
     writable: Effect.fnUntraced(function*(device: Device, groupId: Jid) {
-      if ((yield* lastTold(device, groupId)) === "never") yield* look(device, groupId)
-      const { group, participants } = yield* groups.get(device.deviceId, groupId)
-      if (!group.isMember) return yield* new NotGroupMember({ groupId })
+      const { group, participants } = yield* known(device, groupId)
       if (group.announcement && group.ownRole === "member") return yield* new NotGroupAdmin({ groupId })
       return participants
     })

@@ -2,7 +2,7 @@ import { HttpApiBuilder } from "@effect/platform"
 import { DateTime, Effect } from "effect"
 import { Api } from "../Api.ts"
 import { NotReady, Ready } from "../contract/HealthApi.ts"
-import { makeWriteProbe } from "../../sql/WriteProbe.ts"
+import { makeWriteProbe } from "../../sql/database/WriteProbe.ts"
 import { Metrics } from "../metrics/Metrics.ts"
 import { Shutdown } from "../Shutdown.ts"
 

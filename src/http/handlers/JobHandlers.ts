@@ -1,9 +1,13 @@
 import { HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Chunk, Clock, DateTime, Effect, Either, Layer, Option, Stream } from "effect"
 import { Forbidden } from "../../domain/Access.ts"
-import type { Job, JobId, JobResult } from "../../domain/Job.ts"
-import { Jobs } from "../../sql/Jobs.ts"
-import type { JobFilter } from "../../sql/JobControl.ts"
+import type { AuditAction } from "../../domain/Audit.ts"
+import type { Job, JobId, JobNotChangeable, JobNotFound, JobResult } from "../../domain/Job.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { Jobs } from "../../sql/jobs/Jobs.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
+import type { JobFilter } from "../../sql/jobs/JobControl.ts"
+import { Waiting } from "../../sql/outbox/Waiting.ts"
 import { Api } from "../Api.ts"
 import { Caller, CallerDevice } from "../contract/Authorization.ts"
 import { page } from "../contract/Paging.ts"
@@ -12,6 +16,7 @@ import { type JobKind, JobLoading } from "../jobs/JobLoading.ts"
 import { makeMediaJobs } from "../jobs/MediaJobs.ts"
 import { makeTextJobs } from "../jobs/TextJobs.ts"
 import { makeGroupReading } from "./GroupReading.ts"
+import { makeNoting } from "./Noting.ts"
 import { markReplayed } from "./SendRequests.ts"
 
 const making = HttpApiBuilder.group(Api, "deviceJobs", (handlers) =>
@@ -20,16 +25,21 @@ const making = HttpApiBuilder.group(Api, "deviceJobs", (handlers) =>
     const texts = yield* makeTextJobs
     const media = yield* makeMediaJobs
     const reading = yield* makeGroupReading
+    const { note } = yield* makeNoting
 
     const load = Effect.fnUntraced(function*<E>(
       { headers, request, urlParams: { dryRun } }: Call,
       kind: JobKind<E>
     ) {
-      const { device } = yield* CallerDevice
+      const { caller, device } = yield* CallerDevice
       const loaded = yield* loading.load({ device, request, dryRun, idempotencyKey: headers["idempotency-key"] }, kind)
       if (Either.isLeft(loaded)) return loaded.left
       const { job, replayed, ...rest } = loaded.right
       if (replayed) yield* markReplayed
+      else {
+        const { deviceId, jobId, progress } = job
+        yield* note({ actor: caller, action: "job.create", target: { type: "job", id: jobId }, details: { deviceId, total: progress.total } })
+      }
       return { ...(yield* jobView(job)), ...rest }
     })
 
@@ -72,7 +82,15 @@ const pageOfJobs = (found: ReadonlyArray<Job>, limit: number) =>
     return { ...rest, items: items.map(({ view }) => view) }
   })
 
-const makeOwnJobs = Effect.map(Jobs, (jobs) => ({
+const makeOwnJobs = Effect.map(Effect.all([Jobs, Devices, Waiting]), ([jobs, devices, waiting]) => ({
+  details: Effect.fnUntraced(function*(job: Job) {
+    const waitingFor = yield* devices.get(job.deviceId).pipe(
+      Effect.flatMap((device) => waiting.explainJob(device, job)),
+      // deleted since: nothing of it is sent any more
+      Effect.catchTag("DeviceNotFound", () => Effect.succeed(null))
+    )
+    return { ...(yield* jobView(job)), waitingFor }
+  }),
   list: Effect.fnUntraced(function*(filter: JobFilter) {
     return yield* pageOfJobs(yield* jobs.list({ ...filter, limit: filter.limit + 1 }), filter.limit)
   }),
@@ -85,15 +103,20 @@ const makeOwnJobs = Effect.map(Jobs, (jobs) => ({
   })
 }))
 
+/** Writes down who has had what done to a job. */
+const makeNotedChanges = Effect.map(Effect.all([makeOwnJobs, makeNoting]), ([own, { after }]) =>
+  (action: AuditAction, change: (jobId: JobId) => Effect.Effect<Job, JobNotChangeable | JobNotFound | StorageUnavailable>) =>
+    Effect.fnUntraced(function*({ path: { jobId } }: { readonly path: { readonly jobId: JobId } }) {
+      const { deviceId } = yield* own.get(jobId)
+      const actor = yield* Caller
+      return yield* jobView(yield* after(change(jobId), () => ({ actor, action, target: { type: "job", id: jobId }, details: { deviceId } })))
+    }))
+
 const using = HttpApiBuilder.group(Api, "jobs", (handlers) =>
   Effect.gen(function*() {
     const jobs = yield* Jobs
     const own = yield* makeOwnJobs
-    const change = (act: (typeof jobs)["pause"]) =>
-      Effect.fnUntraced(function*({ path: { jobId } }: { readonly path: { readonly jobId: JobId } }) {
-        yield* own.get(jobId)
-        return yield* jobView(yield* act(jobId))
-      })
+    const change = yield* makeNotedChanges
     const csv = (jobId: JobId) =>
       Stream.concat(
         Stream.make(`${csvColumns.join(",")}\n`),
@@ -110,7 +133,7 @@ const using = HttpApiBuilder.group(Api, "jobs", (handlers) =>
           const { devices, role, userId } = yield* Caller
           return yield* own.list({ ...urlParams, userId: role === "admin" ? undefined : userId, deviceIds: devices ?? undefined })
         }))
-      .handle("get", ({ path: { jobId } }) => Effect.flatMap(own.get(jobId), jobView))
+      .handle("get", ({ path: { jobId } }) => Effect.flatMap(own.get(jobId), own.details))
       .handle("results", ({ path: { jobId }, urlParams: { limit, ...query } }) =>
         Effect.gen(function*() {
           yield* own.get(jobId)
@@ -124,21 +147,21 @@ const using = HttpApiBuilder.group(Api, "jobs", (handlers) =>
             headers: { "content-disposition": `attachment; filename="${jobId}.csv"` }
           })
         ))
-      .handle("pause", change(jobs.pause))
-      .handle("resume", change(jobs.resume))
-      .handle("cancel", change(jobs.cancel))
-      .handle("retryFailed", change(jobs.retryFailed))
+      .handle("pause", change("job.pause", jobs.pause))
+      .handle("resume", change("job.resume", jobs.resume))
+      .handle("cancel", change("job.cancel", jobs.cancel))
+      .handle("retryFailed", change("job.retry", jobs.retryFailed))
   }))
 
 const administering = HttpApiBuilder.group(Api, "adminJobs", (handlers) =>
   Effect.gen(function*() {
     const jobs = yield* Jobs
     const own = yield* makeOwnJobs
+    const change = yield* makeNotedChanges
     return handlers
       .handle("list", ({ urlParams }) => own.list(urlParams))
-      .handle("get", ({ path: { jobId } }) => Effect.flatMap(own.get(jobId), jobView))
-      .handle("cancel", ({ path: { jobId } }) =>
-        Effect.zipRight(own.get(jobId), Effect.flatMap(jobs.cancel(jobId), jobView)))
+      .handle("get", ({ path: { jobId } }) => Effect.flatMap(own.get(jobId), own.details))
+      .handle("cancel", change("job.cancel", jobs.cancel))
   }))
 
 export const layer = Layer.mergeAll(making, using, administering)

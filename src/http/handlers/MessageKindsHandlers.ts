@@ -3,6 +3,9 @@ import { Effect } from "effect"
 import { DeviceActors } from "../../actors/DeviceActors.ts"
 import { SendRequest } from "../../domain/OutgoingContent.ts"
 import { Api } from "../Api.ts"
+import { mayManageGroups } from "../auth/Authorization.ts"
+import { CallerDevice } from "../contract/Authorization.ts"
+import { contactRequest, locationRequest, pollRequest } from "./KindRequests.ts"
 import { makeSendRequests } from "./SendRequests.ts"
 
 export const layer = HttpApiBuilder.group(Api, "kinds", (handlers) =>
@@ -11,27 +14,17 @@ export const layer = HttpApiBuilder.group(Api, "kinds", (handlers) =>
     const actors = yield* DeviceActors
 
     return handlers
-      .handle("sendLocation", ({ payload, ...call }) => {
-        const { address = null, latitude, longitude, name = null, phone, quotedMessageId } = payload
-        const content = { _tag: "Location", latitude, longitude, name, address } as const
-        return send(SendRequest.New({ to: phone, content, quoted: quotedMessageId }), call)
-      })
-      .handle("sendContact", ({ payload, ...call }) => {
-        const contacts = payload.contacts.map(({ email = null, name, organization = null, phone }) => ({ name, phone, organization, email }))
-        return send(
-          SendRequest.New({ to: payload.phone, content: { _tag: "Contacts", contacts }, quoted: payload.quotedMessageId }),
-          call
-        )
-      })
-      .handle("sendPoll", ({ payload, ...call }) => {
-        const { name, options, phone, quotedMessageId, selectableCount: selectable } = payload
-        return send(SendRequest.New({ to: phone, content: { _tag: "Poll", name, options, selectable }, quoted: quotedMessageId }), call)
-      })
+      .handle("sendLocation", ({ payload, ...call }) => send(locationRequest(payload.phone, payload), call))
+      .handle("sendContact", ({ payload, ...call }) => send(contactRequest(payload.phone, payload), call))
+      .handle("sendPoll", ({ payload, ...call }) => send(pollRequest(payload.phone, payload), call))
       .handle("sendReaction", ({ payload, ...call }) =>
         send(SendRequest.Reaction({ target: payload.messageId, emoji: payload.emoji || null }), call))
       .handle("editMessage", ({ path, payload, ...call }) =>
         send(SendRequest.Edit({ target: path.messageId, text: payload.message, mentions: payload.mentions ?? [] }), call))
-      .handle("deleteMessage", ({ path, ...call }) => send(SendRequest.Delete({ target: path.messageId }), call))
+      .handle("deleteMessage", ({ path: { messageId: target }, ...call }) =>
+        Effect.flatMap(CallerDevice, ({ caller }) =>
+          // by whom it is asked makes it no other request
+          send(SendRequest.Delete({ target, ofOthers: mayManageGroups(caller) }), call, { target, _tag: "Delete" })))
       .handle("forwardMessage", ({ path, payload, ...call }) =>
         send(SendRequest.Forward({ to: payload.phone, source: path.messageId }), call))
       .handle("readChat", ({ path: { deviceId, jid } }) =>

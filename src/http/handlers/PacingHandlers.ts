@@ -1,8 +1,8 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Clock, Effect } from "effect"
 import { newChatsAllowed, pacingConfig, settingsOf } from "../../domain/Pacing.ts"
-import { AuditLog } from "../../sql/AuditLog.ts"
-import { DevicePacing } from "../../sql/DevicePacing.ts"
+import { AuditLog } from "../../sql/admin/AuditLog.ts"
+import { DevicePacing } from "../../sql/outbox/DevicePacing.ts"
 import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 

@@ -2,7 +2,7 @@ import { HttpApiBuilder } from "@effect/platform"
 import { DateTime, Effect } from "effect"
 import { type Day, dayOf, type TimeZone } from "../../domain/Calendar.ts"
 import { type Figures, mostDays, StatisticsPeriodInvalid } from "../../domain/Figures.ts"
-import { Statistics } from "../../sql/Statistics.ts"
+import { Statistics } from "../../sql/statistics/Statistics.ts"
 import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 

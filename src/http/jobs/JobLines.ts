@@ -2,7 +2,7 @@ import { Effect, Either } from "effect"
 import { createHash } from "node:crypto"
 import type { BadLine } from "../../domain/Job.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import type { Recipient } from "../../sql/JobIntake.ts"
+import type { Recipient } from "../../sql/jobs/JobIntake.ts"
 import type { Entry } from "./ListReader.ts"
 
 export const mostRecipients = 100_000

@@ -6,7 +6,7 @@ import { InvalidMultipart, largest, MediaKind, MediaTooLarge, MediaTypeMismatch,
 import { maxSize } from "../../domain/MediaSettings.ts"
 import { MediaLibrary } from "../../media/MediaLibrary.ts"
 import { RemoteFile } from "../../media/RemoteFile.ts"
-import { MessageMediaRows } from "../../sql/MessageMedia.ts"
+import { MessageMediaRows } from "../../sql/messages/MessageMedia.ts"
 import type { MediaSources } from "../contract/MediaBody.ts"
 import type { IncomingFile } from "./MultipartBody.ts"
 

@@ -2,10 +2,10 @@ import { HttpApiError, type HttpServerRequest } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Effect, Schema } from "effect"
 import type { DeviceId } from "../../domain/DeviceId.ts"
-import { GroupPictureInvalid, largestPicture, pictureSide } from "../../domain/Group.ts"
-import { jpegSize } from "../../domain/Jpeg.ts"
-import { InvalidMultipart, MediaNotFound, MediaTooLarge, type StoredMedia } from "../../domain/Media.ts"
+import { GroupPictureInvalid, pictureBounds } from "../../domain/Group.ts"
+import { InvalidMultipart, largest, MediaNotFound, MediaTooLarge, type StoredMedia } from "../../domain/Media.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
+import { squareJpeg } from "../../media/Images.ts"
 import { MediaLibrary } from "../../media/MediaLibrary.ts"
 import { PictureByReference } from "../contract/MediaBody.ts"
 import { makeGivenFiles } from "./GivenFiles.ts"
@@ -45,10 +45,11 @@ export const makeGroupPictures = Effect.gen(function*() {
 
   return Effect.fnUntraced(function*(deviceId: DeviceId, request: HttpServerRequest.HttpServerRequest) {
     const { field, file } = yield* isMultipart(request) ? uploaded(deviceId, request) : named(deviceId, request)
-    if (file.size > largestPicture) return yield* new MediaTooLarge({ field, limitBytes: largestPicture })
-    const jpeg = yield* bytesOf(file)
-    const { height, width } = jpegSize(jpeg) ?? { height: null, width: null }
-    const isShown = width !== null && width === height && width >= pictureSide.from && width <= pictureSide.to
-    return isShown ? jpeg : yield* new GroupPictureInvalid({ field, width, height })
+    // what was stored as something else may be of any size
+    if (file.size > largest.image) return yield* new MediaTooLarge({ field, limitBytes: largest.image })
+    return yield* squareJpeg(bytesOf(file), pictureBounds).pipe(Effect.catchTags({
+      ImageTooSmall: ({ height, width }) => new GroupPictureInvalid({ field, width, height }),
+      ImageUnreadable: () => new GroupPictureInvalid({ field, width: null, height: null })
+    }))
   })
 })

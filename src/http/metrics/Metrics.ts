@@ -1,9 +1,9 @@
 import { Clock, Context, Effect, Layer, Metric } from "effect"
 import { beginAtZero } from "../../actors/ActorMetrics.ts"
 import { DeviceReason, DeviceStatus } from "../../domain/Device.ts"
-import { makeBacklog } from "../../sql/Backlog.ts"
-import { Devices } from "../../sql/Devices.ts"
-import { makeIncidents } from "../../sql/Incidents.ts"
+import { makeBacklog } from "../../sql/outbox/Backlog.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
+import { makeIncidents } from "../../sql/devices/Incidents.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { processMetrics } from "./ProcessMetrics.ts"
 import { families, type Family, prometheusText } from "./PrometheusText.ts"
@@ -70,9 +70,12 @@ export class Metrics extends Context.Tag("whatsapp-service/Metrics")<Metrics, {
         Effect.timeout("2 seconds"),
         Effect.map((found): ReadonlyArray<Family> => [{
           name: "whatsapp_device_incidents",
-          help: "What went wrong in the last 24 hours, of the hundred devices with most of it",
+          help: "What went wrong in the last hour and in the last 24, of the hundred devices with most of it",
           type: "gauge",
-          samples: found.map(({ count, deviceId, kind }) => ({ labels: [["device", deviceId], ["kind", kind]], value: count }))
+          samples: found.flatMap(({ deviceId, kind, lastDay, lastHour }) => [
+            { labels: [["device", deviceId], ["kind", kind], ["period", "hour"]], value: lastHour },
+            { labels: [["device", deviceId], ["kind", kind], ["period", "day"]], value: lastDay }
+          ])
         }]),
         Effect.orElseSucceed((): ReadonlyArray<Family> => [])
       )

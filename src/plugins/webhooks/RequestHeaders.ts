@@ -1,4 +1,4 @@
-import type { CustomHeaders } from "../../sql/Webhooks.ts"
+import type { CustomHeaders } from "../../sql/webhooks/Webhooks.ts"
 
 /** Names that differ in case alone are one header; `ours` win over those that the endpoint was given. */
 export const requestHeaders = (custom: CustomHeaders, ours: CustomHeaders): CustomHeaders => ({

@@ -1,8 +1,8 @@
 import { Context, Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
 import type { WebhookId } from "../../domain/Webhook.ts"
 import type { DeliveryId } from "../../domain/WebhookDelivery.ts"
-import { WebhookDeliveries } from "../../sql/WebhookDeliveries.ts"
-import { Webhooks } from "../../sql/Webhooks.ts"
+import { WebhookDeliveries } from "../../sql/webhooks/WebhookDeliveries.ts"
+import { Webhooks } from "../../sql/webhooks/Webhooks.ts"
 import { WebhookSender } from "./WebhookSender.ts"
 
 /** Sends what is due: each endpoint with workers of its own, so that one that is slow or away holds up no other. */

@@ -13,7 +13,7 @@ import {
   type SocketConfig
 } from "@whiskeysockets/baileys"
 import { setTimeout } from "node:timers/promises"
-import { makeSafeRepository } from "../../../src/whatsapp/SignalRepository.ts"
+import { makeSafeRepository } from "../../../src/whatsapp/auth/SignalRepository.ts"
 
 type MakeRepository = SocketConfig["makeSignalRepository"]
 

@@ -3,7 +3,7 @@
 import { makeWASocket, type SocketConfig, useMultiFileAuthState, type UserFacingSocketConfig } from "@whiskeysockets/baileys"
 import { ConfigProvider, Effect, Layer } from "effect"
 import { appendFileSync } from "node:fs"
-import { sqlite } from "../../../src/sql/Database.ts"
+import { sqlite } from "../../../src/sql/database/Database.ts"
 import { WhatsApp } from "../../../src/whatsapp/WhatsApp.ts"
 import { cipher, openOptions } from "./device.ts"
 

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { randomInt } from "node:crypto"
 import { WebhookNotVerified } from "../../../domain/Webhook.ts"
-import type { CustomHeaders } from "../../../sql/Webhooks.ts"
+import type { CustomHeaders } from "../../../sql/webhooks/Webhooks.ts"
 import { requestHeaders } from "../RequestHeaders.ts"
 import type { WebhookEgress } from "../WebhookEgress.ts"
 

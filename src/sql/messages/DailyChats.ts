@@ -1,0 +1,125 @@
+import { SqlClient } from "@effect/sql"
+import type { Fragment } from "@effect/sql/Statement"
+import { Context, Effect, Layer, Schema } from "effect"
+import { type Day, startOf, type TimeZone } from "../../domain/Calendar.ts"
+import type { DeviceId } from "../../domain/DeviceId.ts"
+import { changeTypes, type Message } from "../../domain/Message.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { atBoundary } from "../database/Boundary.ts"
+import { makeDialect } from "../database/Dialect.ts"
+import { decodeMessages, messageColumns, messagesWithContacts } from "./MessageRow.ts"
+
+export interface ChatOfDay {
+  /** the newest message of the day */
+  readonly lastMessage: Message
+  readonly name: string | null
+  readonly incomingMessages: number
+  readonly outgoingMessages: number
+  /** as of now: what came since the last message of ours; at most {@link mostUnread} */
+  readonly unreadCount: number
+}
+
+export const mostUnread = 100
+
+interface DayQuery {
+  readonly day: Day
+  readonly timeZone: TimeZone
+  readonly limit: number
+  /** row id of the last message of the last chat of the page before */
+  readonly after?: number | undefined
+}
+
+/** The chats of a day, those with the newest message first. */
+export class DailyChats extends Context.Tag("whatsapp-service/DailyChats")<DailyChats, {
+  readonly list: (deviceId: DeviceId, query: DayQuery) => Effect.Effect<ReadonlyArray<ChatOfDay>, StorageUnavailable>
+  readonly totals: (deviceId: DeviceId, query: Omit<DayQuery, "limit">) => Effect.Effect<typeof Totals.Type, StorageUnavailable>
+}>() {
+  static readonly layer = Layer.effect(DailyChats, Effect.suspend(() => make))
+}
+
+const Totals = Schema.Struct({ totalChats: Schema.Int, incomingMessages: Schema.Int, outgoingMessages: Schema.Int })
+const decodeTotals = Schema.decodeUnknown(Schema.Tuple(Totals))
+const Chats = Schema.Array(Schema.Struct({
+  chatKey: Schema.String,
+  incomingMessages: Schema.Int,
+  outgoingMessages: Schema.Int,
+  lastId: Schema.Int
+}))
+const Names = Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.NullOr(Schema.String) }))
+const Unread = Schema.Array(Schema.Struct({ chatKey: Schema.String, unread: Schema.Int }))
+
+const make = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const dialect = yield* makeDialect
+  const sums = sql.literal(
+    `${whole("direction = 'incoming'")} AS incoming_messages, ${whole("direction = 'outgoing'")} AS outgoing_messages`
+  )
+  // what changes a message is seen in that message
+  const shown = sql`message_type NOT IN ${sql.in(changeTypes)}`
+  const ofDay = (deviceId: DeviceId, { day, timeZone }: Pick<DayQuery, "day" | "timeZone">) =>
+    sql`device_id = ${deviceId} AND at_second >= ${startOf(timeZone, day) / 1000} AND at_second < ${startOf(timeZone, day + 1) / 1000} AND ${shown}`
+  const latestFirst = sql.literal("at_second DESC, id DESC")
+
+  /** None of the looks goes further than {@link mostUnread} messages back. */
+  const unread = Effect.fnUntraced(function*(lastIds: ReadonlyArray<number>) {
+    const latest = (wanted: string, condition: Fragment, skipped = 0) =>
+      sql`(SELECT x.${sql.literal(wanted)} FROM messages x ${dialect.through("messages_chat_time")}
+        WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND ${shown} AND ${condition}
+        ORDER BY x.at_second DESC, x.id DESC ${dialect.limit(1)} OFFSET ${sql.literal(`${skipped}`)})`
+    // keeps a look from being taken again for each row that is compared with it
+    const once = dialect.limit(lastIds.length)
+    const ours = sql`x.direction = 'outgoing' AND x.at_second >= chats.since`
+    const bounded = sql`SELECT chats.*, COALESCE(${latest("at_second", sql`1 = 1`, mostUnread)}, 0) AS since
+      FROM (SELECT m.device_id, m.chat_key FROM messages m WHERE ${sql.in("m.id", lastIds)}) chats ${once}`
+    const answered = sql`SELECT chats.*, COALESCE(${latest("at_second", ours)}, since) AS ours_second,
+      COALESCE(${latest("id", ours)}, 0) AS ours_id FROM (${bounded}) chats ${once}`
+    const rows = yield* sql`SELECT chat_key, (
+        SELECT COUNT(*) FROM messages x ${dialect.through("messages_chat_time")}
+        WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND x.at_second >= chats.ours_second
+          AND (x.at_second > chats.ours_second OR x.id > chats.ours_id) AND x.direction = 'incoming' AND x.status <> 'read'
+      ) AS unread FROM (${answered}) chats`
+    return new Map((yield* Schema.decodeUnknown(Unread)(rows)).map((row) => [row.chatKey, Math.min(row.unread, mostUnread)]))
+  })
+
+  const list = Effect.fn("DailyChats.list")(function*(deviceId: DeviceId, query: DayQuery) {
+    const within = ofDay(deviceId, query)
+    const chats = sql`SELECT chat_key, ${sums}, MAX(at_second) AS last_second FROM messages ${dialect.through("messages_day")}
+      WHERE ${within} GROUP BY chat_key`
+    const last = sql`(SELECT id FROM messages ${dialect.through("messages_chat_time")}
+      WHERE ${within} AND chat_key = chats.chat_key ORDER BY ${latestFirst} LIMIT 1)`
+    const position = sql`(SELECT at_second FROM messages WHERE id = ${query.after ?? 0} AND device_id = ${deviceId})`
+    const rows = yield* sql`SELECT chat_key, incoming_messages, outgoing_messages, last_second, ${last} AS last_id FROM (${chats}) chats ${
+      query.after === undefined
+        ? sql`WHERE 1 = 1`
+        : sql`WHERE last_second <= ${position} AND (last_second < ${position} OR ${last} < ${query.after})`
+    } ORDER BY last_second DESC, last_id DESC ${dialect.limit(query.limit)}`
+    const page = yield* Schema.decodeUnknown(Chats)(rows)
+    if (page.length === 0) return []
+    const ids = sql.in("m.id", page.map(({ lastId }) => lastId))
+    const source = sql.literal(`FROM ${messagesWithContacts}`)
+    const messages = yield* decodeMessages(yield* sql`SELECT ${sql.literal(messageColumns)} ${source} WHERE ${ids}`)
+    const byId = new Map(messages.map((message) => [message.id, message]))
+    const named = yield* sql`SELECT m.id, CASE WHEN m.group_jid IS NULL THEN COALESCE(c.name, c.push_name) ELSE (
+        SELECT g.name FROM ${sql("groups")} g WHERE g.device_id = m.device_id AND g.group_id = m.group_jid
+      ) END AS name ${source} WHERE ${ids}`
+    const names = new Map((yield* Schema.decodeUnknown(Names)(named)).map(({ id, name }) => [id, name]))
+    const counts = yield* unread(page.map(({ lastId }) => lastId))
+    return page.map(({ chatKey, incomingMessages, lastId, outgoingMessages }) => ({
+      lastMessage: byId.get(lastId)!,
+      name: names.get(lastId) ?? null,
+      incomingMessages,
+      outgoingMessages,
+      unreadCount: counts.get(chatKey) ?? 0
+    }))
+  }, atBoundary)
+
+  const totals = Effect.fn("DailyChats.totals")(function*(deviceId: DeviceId, query: Omit<DayQuery, "limit">) {
+    const rows = yield* sql`SELECT COUNT(DISTINCT chat_key) AS total_chats, ${sums}
+      FROM messages ${dialect.through("messages_day")} WHERE ${ofDay(deviceId, query)}`
+    return (yield* decodeTotals(rows))[0]
+  }, atBoundary)
+
+  return DailyChats.of({ list, totals })
+})
+
+const whole = (condition: string) => `CAST(COALESCE(SUM(CASE WHEN ${condition} THEN 1 ELSE 0 END), 0) AS SIGNED)`

@@ -1,0 +1,99 @@
+import { failpoint } from "../../domain/Failpoint.ts"
+
+/** Where a frame that matters to someone stands. */
+export interface Ticket {
+  state: "waiting" | "written"
+}
+
+type Callback = (error?: Error) => void
+interface Frame {
+  readonly data: Uint8Array | string
+  readonly callback: Callback | undefined
+  readonly ticket: Ticket | undefined
+  /** false: not known yet; nothing: at once */
+  durable: Promise<void> | undefined | false
+}
+
+/**
+ * Stands before the WebSocket: a frame leaves when all that was handed over to the database before it is durable, and in
+ * the order in which frames came, since Noise has numbered them. Once sealed nothing leaves any more.
+ */
+export class WriteGate {
+  readonly #write: (data: Uint8Array | string, callback: Callback | undefined) => void
+  readonly #durable: () => Promise<void> | undefined
+  readonly #frames: Array<Frame> = []
+  #draining = false
+  #sealed: Error | undefined
+  #next: Ticket | undefined
+
+  /** `durable` settles when all that has been handed over is durable, rejects if it cannot be made so; nothing if it is. */
+  constructor(
+    write: (data: Uint8Array | string, callback: Callback | undefined) => void,
+    durable: () => Promise<void> | undefined
+  ) {
+    this.#write = write
+    this.#durable = durable
+  }
+
+  /** The next frame of this turn of the event loop is the ticket's. */
+  mark(ticket: Ticket): void {
+    this.#next = ticket
+    queueMicrotask(() => {
+      if (this.#next === ticket) this.#next = undefined
+    })
+  }
+
+  seal(error: Error): void {
+    this.#sealed ??= error
+    for (const frame of this.#frames.splice(0)) frame.callback?.(this.#sealed)
+  }
+
+  send(data: Uint8Array | string, callback?: Callback): void {
+    const ticket = this.#next
+    this.#next = undefined
+    if (this.#sealed) {
+      const error = this.#sealed
+      queueMicrotask(() => callback?.(error))
+      return
+    }
+    // Baileys encrypts no other message before this one has left; who sends one waits for its ack and not for this, so that
+    // the next is not kept from being made durable together with it
+    if (ticket) queueMicrotask(() => callback?.())
+    const frame: Frame = { data, callback: ticket ? undefined : callback, ticket, durable: false }
+    this.#frames.push(frame)
+    // a turn later: a listener of the event that led here may still be about to hand something over
+    queueMicrotask(() => {
+      frame.durable = this.#durable()
+      // it may be this frame's turn to look at it only later
+      frame.durable?.catch(() => undefined)
+      void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return
+    const [frame] = this.#frames
+    if (frame === undefined || frame.durable === false) return
+    if (frame.durable !== undefined) {
+      this.#draining = true
+      await frame.durable.catch((error: unknown) => this.seal(error instanceof Error ? error : new Error(String(error))))
+      this.#draining = false
+    }
+    if (this.#sealed) return
+    this.#frames.shift()
+    this.#leave(frame)
+    return this.#drain()
+  }
+
+  #leave(frame: Frame): void {
+    if (frame.ticket) failpoint("message.leaves")
+    if (frame.ticket) frame.ticket.state = "written"
+    try {
+      this.#write(frame.data, frame.callback)
+      if (frame.ticket) failpoint("message.left")
+      failpoint("frame.left")
+    } catch (error) {
+      frame.callback?.(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+}
