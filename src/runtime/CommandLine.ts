@@ -9,6 +9,7 @@ import { importSessions } from "./ImportSessions.ts"
 import { LogLines, Verbosity } from "./Logging.ts"
 import { migrate } from "./Migrate.ts"
 import { serve } from "./Serve.ts"
+import { TurnScheduler } from "./TurnScheduler.ts"
 
 const usage = `Usage: whatsapp-service COMMAND
 
@@ -56,6 +57,7 @@ export const runCommandLine = (args: ReadonlyArray<string>) => {
     })),
     Effect.tapErrorCause(report),
     Effect.provide(LogLines),
+    Effect.withScheduler(new TurnScheduler()),
     NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
   )
 }
