@@ -12,6 +12,9 @@ export const AuditAction = Schema.Literal(
   "user.delete",
   "profile.update",
   "device.create",
+  "device.connect",
+  "device.disconnect",
+  "device.pair",
   "device.delete",
   "device.wipe",
   "device.import",
@@ -27,6 +30,11 @@ export const AuditAction = Schema.Literal(
   "job.resume",
   "job.cancel",
   "job.retry",
+  "schedule.create",
+  "schedule.change",
+  "schedule.cancel",
+  "opt-out.add",
+  "opt-out.remove",
   "api-key.create",
   "api-key.revoke",
   "webhook.create",
@@ -40,7 +48,7 @@ export const AuditResult = Schema.Literal("success", "failure")
 export type AuditResult = typeof AuditResult.Type
 
 export const AuditTarget = Schema.Struct({
-  type: Schema.Literal("user", "device", "group", "job", "api-key", "webhook"),
+  type: Schema.Literal("user", "device", "group", "job", "schedule", "api-key", "webhook"),
   id: Schema.String
 })
 export type AuditTarget = typeof AuditTarget.Type

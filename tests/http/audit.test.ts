@@ -71,6 +71,35 @@ layer(httpLayer({ TRUST_PROXY: "1" }))("the audit log", (it) => {
       expect((yield* ask("GET", "/api/admin/audit?target=x", { token })).json.error.details[0].field).toBe("target")
     }))
 
+  it.effect("knows who connected, disconnected and scheduled what, on old paths too, and who wants no more messages", () =>
+    Effect.gen(function*() {
+      const admin = yield* makeUser("admin")
+      const { token, user } = yield* makeUser("user")
+      for (const act of ["connect", "disconnect"]) yield* ask("POST", `/api/whatsapp/${act}`, { token })
+      const deviceId = `device-${user.id}-first`
+      yield* ask("POST", `${api}/devices/${deviceId}/pairing-code`, { token: admin.token, body: { phone: "6281277770002" } })
+      yield* ask("POST", `${api}/devices/${deviceId}/connect`, { token: admin.token })
+      yield* ask("DELETE", `${api}/devices/${deviceId}/disconnect`, { token: admin.token })
+      const body = { phone: "6281277770001", message: "kabar rahasia", cron: "0 9 * * *" }
+      const scheduled = () => ask("POST", `${api}/devices/${deviceId}/schedule-message`, { token, body, headers: { "idempotency-key": "one" } })
+      const { scheduleId } = (yield* scheduled()).json.data
+      // said once more, and not done once more
+      expect((yield* scheduled()).json.data.scheduleId).toBe(scheduleId)
+      yield* ask("PUT", `${api}/devices/${deviceId}/schedules/${scheduleId}`, { token, body: { ...body, cron: "0 10 * * *" } })
+      yield* ask("DELETE", `${api}/devices/${deviceId}/schedules/${scheduleId}`, { token })
+      yield* ask("POST", `${api}/opt-outs`, { token, body: { phones: ["6281277770001"] } })
+      yield* ask("DELETE", `${api}/opt-outs/6281277770001`, { token })
+      const seen = Effect.map(entries(admin.token, "limit=100"), ({ items }) =>
+        items.map(({ action, username }: { action: string; username: string }) => `${username === user.username ? "owner" : "admin"} ${action}`))
+      const after = (yield* seen).filter((entry: string) => /device|schedule|opt-out/.test(entry))
+      expect(after.slice(0, 11)).toEqual([
+        "owner opt-out.remove", "owner opt-out.add", "owner schedule.cancel", "owner schedule.change", "owner schedule.create",
+        "admin device.disconnect", "admin device.connect", "admin device.pair", "owner device.disconnect", "owner device.connect",
+        "owner device.create"
+      ])
+      expect(JSON.stringify(yield* entries(admin.token, "limit=100"))).not.toContain("kabar rahasia")
+    }))
+
   it.effect("a change that cannot be written down does not happen", () =>
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient

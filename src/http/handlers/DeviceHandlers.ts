@@ -66,17 +66,8 @@ const one = HttpApiBuilder.group(Api, "device", (handlers) =>
   Effect.gen(function*() {
     const actors = yield* DeviceActors
     const health = yield* HealthOfDevices
-    const { after } = yield* makeNoting
-
-    const noted = <A, E, R>(action: "device.delete" | "device.wipe", change: Effect.Effect<A, E, R>) =>
-      Effect.flatMap(CallerDevice, ({ caller, device }) =>
-        after(change, () => ({
-          actor: caller,
-          action,
-          target: { type: "device", id: device.deviceId },
-          details: { ownerId: device.userId }
-        })))
-    const wipe = (deviceId: DeviceId) => Effect.map(noted("device.wipe", actors.wipe(deviceId)), deviceState)
+    const { ofDevice } = yield* makeNoting
+    const wipe = (deviceId: DeviceId) => Effect.map(ofDevice("device.wipe", actors.wipe(deviceId)), deviceState)
 
     return handlers
       .handle("get", () => view(deviceView))
@@ -84,10 +75,10 @@ const one = HttpApiBuilder.group(Api, "device", (handlers) =>
       .handle("health", () =>
         Effect.flatMap(CallerDevice, ({ device }) =>
           Effect.map(health.of(device), (found) => ({ deviceId: device.deviceId, ...found }))))
-      .handle("connect", ({ path }) => Effect.flatMap(actors.connect(path.deviceId), connectedView))
-      .handle("disconnect", ({ path }) => Effect.map(actors.disconnect(path.deviceId), deviceState))
+      .handle("connect", ({ path }) => Effect.flatMap(ofDevice("device.connect", actors.connect(path.deviceId)), connectedView))
+      .handle("disconnect", ({ path }) => Effect.map(ofDevice("device.disconnect", actors.disconnect(path.deviceId)), deviceState))
       .handle("remove", ({ path }) =>
-        Effect.as(noted("device.delete", actors.remove(path.deviceId)), { deviceId: path.deviceId, message: "The device has been deleted." }))
+        Effect.as(ofDevice("device.delete", actors.remove(path.deviceId)), { deviceId: path.deviceId, message: "The device has been deleted." }))
       .handle("cancelAndWipe", ({ path }) => wipe(path.deviceId))
       .handle("removeSession", ({ path }) => wipe(path.deviceId))
   }))

@@ -8,6 +8,7 @@ import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import { connectedView, deviceState } from "../DeviceView.ts"
 import { textRequest } from "./MessagingHandlers.ts"
+import { makeNoting } from "./Noting.ts"
 import { makeSendRequests } from "./SendRequests.ts"
 
 export const layer = HttpApiBuilder.group(Api, "legacy", (handlers) =>
@@ -16,21 +17,28 @@ export const layer = HttpApiBuilder.group(Api, "legacy", (handlers) =>
     const send = yield* makeSendRequests
     const contacts = yield* Contacts
     const lists = yield* AdminLists
+    const { ofDevice } = yield* makeNoting
     const device = Effect.map(CallerDevice, (found) => found.device)
+    const connect = device.pipe(
+      Effect.flatMap(({ deviceId }) => ofDevice("device.connect", actors.connect(deviceId))),
+      Effect.flatMap(connectedView)
+    )
+    const disconnect = device.pipe(
+      Effect.flatMap(({ deviceId }) => ofDevice("device.disconnect", actors.disconnect(deviceId))),
+      Effect.map(deviceState)
+    )
 
     return handlers
       .handle("status", () => Effect.flatMap(device, connectedView))
-      .handle("connect", () =>
-        device.pipe(Effect.flatMap(({ deviceId }) => actors.connect(deviceId)), Effect.flatMap(connectedView)))
+      .handle("connect", () => connect)
       .handle("regenerateQr", () =>
         Effect.gen(function*() {
           const { deviceId, isPaired } = yield* device
           if (isPaired) return yield* new DeviceAlreadyPaired({ deviceId })
-          yield* actors.disconnect(deviceId)
-          return yield* Effect.flatMap(actors.connect(deviceId), connectedView)
+          yield* disconnect
+          return yield* connect
         }))
-      .handle("disconnect", () =>
-        device.pipe(Effect.flatMap(({ deviceId }) => actors.disconnect(deviceId)), Effect.map(deviceState)))
+      .handle("disconnect", () => disconnect)
       .handle("sendMessage", ({ payload, ...call }) => send(textRequest(payload), call))
       .handle("messages", ({ urlParams }) =>
         Effect.gen(function*() {

@@ -5,17 +5,19 @@ import { type Device, NotPairing } from "../../domain/Device.ts"
 import { qrDataUrl } from "../../domain/QrImage.ts"
 import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
+import { makeNoting } from "./Noting.ts"
 
 export const layer = HttpApiBuilder.group(Api, "pairing", (handlers) =>
   Effect.gen(function*() {
     const actors = yield* DeviceActors
+    const { ofDevice } = yield* makeNoting
 
     return handlers
       .handle("qr", () => Effect.flatMap(CallerDevice, ({ device }) => qrCode(device)))
       .handle("qrImage", () => Effect.flatMap(CallerDevice, ({ device }) => qrImage(device)))
       .handle("qrBase64", () => Effect.flatMap(CallerDevice, ({ device }) => qrImage(device)))
       .handle("pairingCode", ({ path, payload }) =>
-        Effect.map(actors.pairingCode(path.deviceId, payload.phone), ({ expiresAt, pairingCode }) => ({
+        Effect.map(ofDevice("device.pair", actors.pairingCode(path.deviceId, payload.phone)), ({ expiresAt, pairingCode }) => ({
           deviceId: path.deviceId,
           phoneNumber: payload.phone,
           pairingCode,

@@ -1,28 +1,42 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { DateTime, Effect, Option } from "effect"
 import { createHash } from "node:crypto"
-import { parseCron, type Schedule, ScheduleInvalid, slotAfter, timeIn, type Timing } from "../../domain/Schedule.ts"
+import type { Actor } from "../../domain/Audit.ts"
+import type { DeviceId } from "../../domain/DeviceId.ts"
+import { parseCron, type Schedule, type ScheduleId, ScheduleInvalid, slotAfter, timeIn, type Timing } from "../../domain/Schedule.ts"
+import type { NewAuditEntry } from "../../sql/admin/AuditLog.ts"
 import { type NewSchedule, Schedules } from "../../sql/schedules/Schedules.ts"
 import { Api } from "../Api.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import { page } from "../contract/Paging.ts"
 import type { ScheduleBody } from "../contract/SchedulesApi.ts"
+import { makeNoting } from "./Noting.ts"
 import { markReplayed } from "./SendRequests.ts"
 
 const slotsShown = 50
 
+const entry = (
+  actor: Actor, action: "schedule.create" | "schedule.change" | "schedule.cancel", scheduleId: ScheduleId, deviceId: DeviceId
+): NewAuditEntry => ({ actor, action, target: { type: "schedule", id: scheduleId }, details: { deviceId } })
+
 export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
   Effect.gen(function*() {
     const schedules = yield* Schedules
+    const { after, note } = yield* makeNoting
+
+    const noted = <E, R>(action: "schedule.change" | "schedule.cancel", scheduleId: ScheduleId, change: Effect.Effect<Schedule, E, R>) =>
+      Effect.flatMap(CallerDevice, ({ caller, device }) => after(change, () => entry(caller, action, scheduleId, device.deviceId)))
+
     return handlers
       .handle("schedule", ({ headers, payload }) =>
         Effect.gen(function*() {
-          const { device } = yield* CallerDevice
+          const { caller, device } = yield* CallerDevice
           const idempotencyKey = headers["idempotency-key"]
           const requestHash = idempotencyKey === undefined ? undefined : hashOf(payload)
           const call = { idempotencyKey, requestHash }
           const { replayed, schedule } = yield* newSchedule(payload).pipe(
             Effect.flatMap((schedule) => schedules.create(device.deviceId, schedule, call)),
+            Effect.tap(({ replayed, schedule }) => replayed ? Effect.void : note(entry(caller, "schedule.create", schedule.scheduleId, device.deviceId))),
             // what was a time to come at the first call is none any more
             Effect.catchTag("ScheduleInvalid", (invalid) =>
               Effect.flatMap(schedules.earlier(device.deviceId, call), Option.match({
@@ -46,9 +60,11 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
         }))
       .handle("change", ({ path: { deviceId, scheduleId }, payload }) =>
         Effect.gen(function*() {
-          return scheduleView(yield* schedules.change(deviceId, scheduleId, yield* newSchedule(payload)))
+          const schedule = yield* newSchedule(payload)
+          return scheduleView(yield* noted("schedule.change", scheduleId, schedules.change(deviceId, scheduleId, schedule)))
         }))
-      .handle("cancel", ({ path: { deviceId, scheduleId } }) => Effect.map(schedules.cancel(deviceId, scheduleId), scheduleView))
+      .handle("cancel", ({ path: { deviceId, scheduleId } }) => 
+        Effect.map(noted("schedule.cancel", scheduleId, schedules.cancel(deviceId, scheduleId)), scheduleView))
   }))
 
 const utc = DateTime.zoneUnsafeMakeNamed("UTC")
