@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { sniff } from "../../src/domain/FileType.ts"
 import { type EmulatorServer, startEmulator } from "../../src/emulator/EmulatorServer.ts"
 import type { Phone } from "../../src/emulator/Phone.ts"
+import { e2eDatabases } from "../support/e2eDatabases.ts"
 import { until } from "../support/process.ts"
 import { sampleFiles } from "../support/sampleFiles.ts"
 import { makeService, type Service, type SseEvent } from "../support/service.ts"
@@ -21,7 +22,7 @@ const filesIn = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 
 /** The built service, and a media server that loses, spoils and delays what is told to it. */
-describe("files, both ways", () => {
+describe.each(e2eDatabases)("files, both ways, on $name", (database) => {
   let emulator: EmulatorServer
   let service: Service
   let budi: Phone
@@ -41,7 +42,8 @@ describe("files, both ways", () => {
     })
     await new Promise<void>((resolve) => website.listen(0, "127.0.0.1", resolve))
     service = await makeService({
-      WA_SOCKET_URL: emulator.url, WA_NOISE_ROOT_KEY: emulator.noiseRootKey, WA_MEDIA_CA: emulator.mediaCa, MEDIA_ALLOW_PRIVATE: "on"
+      ...(await database.create()), WA_SOCKET_URL: emulator.url, WA_NOISE_ROOT_KEY: emulator.noiseRootKey, WA_MEDIA_CA: emulator.mediaCa,
+      MEDIA_ALLOW_PRIVATE: "on"
     })
     await service.start()
     device = (await service.ask("POST", base, { deviceName: "Toko" })).deviceId
@@ -59,6 +61,7 @@ describe("files, both ways", () => {
     await emulator?.stop()
     website?.close()
     service?.remove()
+    await database.drop()
   }, 30_000)
 
   const online = () =>
