@@ -80,7 +80,7 @@ describe.each(e2eDatabases)("a job that sends a file on $name", (database) => {
     const file = sampleFiles.jpeg(100_000)
     const { data: { mediaId } } = (await upload("media", {}, file)).json
     const [before, had] = [emulator.stats.uploads, friends.map(({ inbox }) => inbox.length)]
-    const { jobId } = await service.ask("POST", `${api}/devices/${device}/jobs/send-media`, { mediaId, recipients: numbers, delay: 0.3 })
+    const { jobId } = await service.ask("POST", `${api}/devices/${device}/jobs/send-media`, { mediaId, recipients: numbers, delay: 1 })
     await reached(jobId, ({ progress }) => progress.completed >= 2)
     await service.ask("POST", `${api}/jobs/${jobId}/pause`)
     await service.end("SIGKILL")
