@@ -159,6 +159,12 @@ describeDatabases("History", (database) => {
         expect(yield* chats.list(deviceId, { ...query, limit: 1 })).toEqual([first])
         expect(yield* chats.list(deviceId, { ...query, after: first!.lastMessage.id, limit: 5 })).toEqual(rest)
         expect(yield* chats.list(deviceId, { ...query, day: day("2026-01-12"), limit: 5 })).toEqual([])
+        // a cursor of another day, however far, stands before or behind all of this one
+        yield* messages.record(deviceId, [text(direct({ phone: budi }), "C1", "years later", at("2031-01-10T03:00:00Z"))])
+        const [later] = yield* chats.list(deviceId, { ...query, day: day("2031-01-10"), limit: 5 })
+        expect(yield* chats.list(deviceId, { ...query, after: later!.lastMessage.id, limit: 5 })).toEqual(list)
+        expect(yield* chats.list(deviceId, { ...query, day: day("2031-01-10"), after: first!.lastMessage.id, limit: 5 })).toEqual([])
+        expect(yield* chats.list(deviceId, { ...query, after: 999_999_999, limit: 5 })).toEqual([])
       }))
 
     it.effect("unread is what came after our last message and was not read on the phone, up to a hundred", () =>

@@ -26,6 +26,7 @@ export const mostUnread = 100
  * billion rows and 25 hours it stays exact in JavaScript.
  */
 const idsBelow = 2 ** 34
+const longestDay = 25 * 3600
 
 interface DayQuery {
   readonly day: Day
@@ -51,7 +52,7 @@ const Chats = Schema.Array(Schema.Struct({
   outgoingMessages: Schema.Int,
   last: Schema.Int
 }))
-const Places = Schema.Array(Schema.Struct({ place: Schema.Int }))
+const decodeSeconds = Schema.decodeUnknown(Schema.Array(Schema.Struct({ atSecond: Schema.Int })))
 const Names = Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.NullOr(Schema.String) }))
 const Unread = Schema.Array(Schema.Struct({ chatKey: Schema.String, unread: Schema.Int }))
 
@@ -87,17 +88,18 @@ const make = Effect.gen(function*() {
     return new Map((yield* Schema.decodeUnknown(Unread)(rows)).map((row) => [row.chatKey, Math.min(row.unread, mostUnread)]))
   })
 
-  /** Where a message stands among those of the day; before all of them if there is none of this id. */
-  const placeOf = Effect.fnUntraced(function*(deviceId: DeviceId, id: number, place: Fragment) {
-    const rows = yield* sql`SELECT ${place} AS place FROM messages WHERE id = ${id} AND device_id = ${deviceId}`
-    return (yield* Schema.decodeUnknown(Places)(rows))[0]?.place ?? 0
+  /** Where a message stands among those of a day that begins then; those of other days before or after all of it. */
+  const placeOf = Effect.fnUntraced(function*(deviceId: DeviceId, id: number, begin: number) {
+    const rows = yield* sql`SELECT at_second FROM messages WHERE id = ${id} AND device_id = ${deviceId}`
+    const second = (yield* decodeSeconds(rows))[0]?.atSecond ?? 0
+    return Math.min(Math.max(second - begin, -1), longestDay) * idsBelow + id
   })
 
   const list = Effect.fn("DailyChats.list")(function*(deviceId: DeviceId, query: DayQuery) {
     const begin = startOf(query.timeZone, query.day) / 1000
-    const place = sql.literal(`(at_second - ${begin}) * ${idsBelow} + id`)
-    const after = query.after === undefined ? undefined : yield* placeOf(deviceId, query.after, place)
-    const rows = yield* sql`SELECT chat_key, ${sums}, MAX(${place}) AS last FROM messages ${dialect.through("messages_day")}
+    const after = query.after === undefined ? undefined : yield* placeOf(deviceId, query.after, begin)
+    const newest = sql.literal(`MAX((at_second - ${begin}) * ${idsBelow} + id)`)
+    const rows = yield* sql`SELECT chat_key, ${sums}, ${newest} AS last FROM messages ${dialect.through("messages_day")}
       WHERE ${ofDay(deviceId, query)} GROUP BY chat_key ${after === undefined ? sql`` : sql`HAVING last < ${after}`}
       ORDER BY last DESC ${dialect.limit(query.limit)}`
     const page = (yield* Schema.decodeUnknown(Chats)(rows)).map(({ last, ...chat }) => ({ ...chat, lastId: last % idsBelow }))
