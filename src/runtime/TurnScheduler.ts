@@ -11,6 +11,7 @@ const slice = 10
 export class TurnScheduler implements Scheduler.Scheduler {
   /** When this turn's first step ran, in milliseconds; unknown until there is one. */
   #began: number | undefined
+  /** One for each fiber at most. While there is one, the next turn is asked for. */
   #waiting: Array<() => void> = []
 
   readonly #runner = Scheduler.SchedulerRunner.cached((_, drain) => {

@@ -63,7 +63,7 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           const schedule = yield* newSchedule(payload)
           return scheduleView(yield* noted("schedule.change", scheduleId, schedules.change(deviceId, scheduleId, schedule)))
         }))
-      .handle("cancel", ({ path: { deviceId, scheduleId } }) => 
+      .handle("cancel", ({ path: { deviceId, scheduleId } }) =>
         Effect.map(noted("schedule.cancel", scheduleId, schedules.cancel(deviceId, scheduleId)), scheduleView))
   }))
 

@@ -88,7 +88,7 @@ const make = Effect.gen(function*() {
     return new Map((yield* Schema.decodeUnknown(Unread)(rows)).map((row) => [row.chatKey, Math.min(row.unread, mostUnread)]))
   })
 
-  /** Where a message stands among those of a day that begins then; those of other days before or after all of it. */
+  /** Where a message stands among those of a day: older ones, and one that is not there, below all of it, newer ones above. */
   const placeOf = Effect.fnUntraced(function*(deviceId: DeviceId, id: number, begin: number) {
     const rows = yield* sql`SELECT at_second FROM messages WHERE id = ${id} AND device_id = ${deviceId}`
     const second = (yield* decodeSeconds(rows))[0]?.atSecond ?? 0
