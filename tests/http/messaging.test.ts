@@ -41,6 +41,8 @@ layer(httpLayer())("messaging", (it) => {
       const { send } = yield* world
       const waits = yield* send({ phone: "6281234567800", message: "x" })
       expect([waits.status, waits.json.data.status, waits.json.data.reason]).toEqual([202, "pending", "not_paired"])
+      const lost = yield* send({ phone: "6281234567500", message: "x" })
+      expect([lost.status, lost.json.data.reason]).toEqual([202, "connection_lost"])
       const failed = yield* send({ phone: "6281234567404", message: "x" })
       expect(failed.status).toBe(422)
       expect(failed.json).toEqual({

@@ -5,23 +5,24 @@ import { Sending } from "../../actors/outbox/Sending.ts"
 import type { Device } from "../../domain/Device.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { SendRequest } from "../../domain/OutgoingContent.ts"
+import { Devices } from "../../sql/devices/Devices.ts"
 import { Waiting } from "../../sql/outbox/Waiting.ts"
 import { CallerDevice } from "../contract/Authorization.ts"
 import type { SendHeaders, WaitParams } from "../contract/SendAnswer.ts"
 import { SendFailed } from "../SendFailed.ts"
 
 /** What every call that sends does with its request. */
-export const makeSendRequests = Effect.map(Effect.all([Sending, Waiting]), ([sending, waiting]) =>
+export const makeSendRequests = Effect.map(Effect.all([Devices, Sending, Waiting]), ([devices, sending, waiting]) =>
   Effect.fnUntraced(function*(
     request: SendRequest,
     { headers, urlParams }: { readonly headers: typeof SendHeaders.Type; readonly urlParams: typeof WaitParams.Type },
     /** by what a repetition is known */
     asked: unknown = request
   ) {
-    const { device } = yield* CallerDevice
+    const { device: asAsked } = yield* CallerDevice
     const idempotencyKey = headers["idempotency-key"]
     const { message, replayed } = yield* sending.send({
-      deviceId: device.deviceId,
+      deviceId: asAsked.deviceId,
       request,
       idempotencyKey,
       requestHash: idempotencyKey === undefined ? undefined : requestHash(asked),
@@ -29,7 +30,10 @@ export const makeSendRequests = Effect.map(Effect.all([Sending, Waiting]), ([sen
     })
     if (replayed) yield* markReplayed
     // who does not wait is told nothing that would have to be looked for
-    if (urlParams.wait === "accepted" && device.isConnected) return yield* answer(device, message)
+    const tellsAll = message.status !== "pending" || (urlParams.wait === "accepted" && asAsked.isConnected)
+    if (tellsAll) return yield* answer(asAsked, message)
+    // its connection may have come or gone during the wait
+    const device = yield* devices.get(asAsked.deviceId)
     const [explained] = yield* waiting.explain(device, [message])
     return yield* answer(device, explained ?? message)
   }))
