@@ -102,6 +102,22 @@ describe("OutboxPump in trouble", () => {
       expect(socket.sent.filter(({ messageId }) => messageId === bad).length).toBe(8)
     }).pipe(Effect.provide(actorsLayer)), 60_000)
 
+  it.scoped("goes on with a message that was on its way each time the connection broke, for longer than with one nobody acknowledges", () =>
+    Effect.gen(function*() {
+      const { deviceId, online, settle } = yield* makeDevice()
+      const fake = yield* FakeWhatsApp
+      const broken = new SendUnacknowledged({ cause: new ClosedBecause({ ...connectionLost, code: 428 }) })
+      const unlucky = yield* accept(deviceId, "unlucky")
+      const fatal = yield* accept(deviceId, "fatal", phone("6281299990002"))
+      fake.answer = (id, attempt) => id === fatal || attempt <= 12 ? broken : acked
+      const socket = yield* online
+      for (let step = 0; step < 40; step++) yield* Effect.zipRight(TestClock.adjust("1 second"), settle)
+      const messages = yield* Messages
+      expect((yield* messages.get(deviceId, unlucky)).status).toBe("sent")
+      expect((yield* messages.get(deviceId, fatal)).failure).toMatchObject({ code: "UNACKNOWLEDGED" })
+      expect(socket.sent.filter(({ messageId }) => messageId === fatal).length).toBe(24)
+    }).pipe(Effect.provide(actorsLayer)), 60_000)
+
   /** Answers as the queue stood a moment ago, as a database behind a network does. */
   const slowToAnswer = Layer.effect(
     Outbox,

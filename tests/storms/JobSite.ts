@@ -7,8 +7,11 @@ import { makeService, type Service } from "../support/service.ts"
 
 const api = "/api/whatsapp-multi-device"
 const account = "6281211110001"
-/** Longer than the eight attempts of a message whose ack is lost each time. */
-const overWithin = 420_000
+/**
+ * Longer than the eight attempts of a message whose ack is lost each time, and than the pauses, of half a minute on average,
+ * between 25 connections that each break within a minute.
+ */
+const overWithin = 1_500_000
 
 export interface JobProgress {
   readonly total: number

@@ -17,6 +17,8 @@ import { untilStored } from "../UntilStored.ts"
 const uploadLimit = 20
 /** After so many attempts a message that nobody acknowledges is `failed`; a late receipt still overrules that. */
 const unacknowledgedLimit = 8
+/** Where the connection broke under it, which is seldom the message's doing: a dozen are on the way at a time, and all count it. */
+const brokenOffLimit = 24
 /** How often a message is given to WhatsApp that it refuses as one to a stranger, each time after a limit's end. */
 const strangerLimit = 4
 /** After so many in a row, without a sent message in between, the link is of no use. */
@@ -113,7 +115,10 @@ export const makeSettlement = Effect.map(Outbox, (outbox) => {
           return retry === undefined ? fail(row, failure) : again(row, retry.attempts, retry.seconds, failure)
         }),
         Match.tag("SendUnacknowledged", ({ cause }) =>
-          Effect.zipRight(again(row, unacknowledgedLimit, 1, unacknowledgedFailure), unlessClosed(cause, countUnacknowledged))),
+          Effect.zipRight(
+            again(row, cause instanceof ClosedBecause ? brokenOffLimit : unacknowledgedLimit, 1, unacknowledgedFailure),
+            unlessClosed(cause, countUnacknowledged)
+          )),
         Match.tag("SendNotAttempted", ({ cause, reason }) => {
           switch (reason) {
             case "no_devices":
