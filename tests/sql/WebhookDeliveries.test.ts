@@ -11,6 +11,7 @@ import { makeLastBefore } from "../../src/sql/events/EventTimes.ts"
 import { type EndpointState, type NewDelivery, WebhookDeliveries } from "../../src/sql/webhooks/WebhookDeliveries.ts"
 import type { DeliveryRow } from "../../src/sql/webhooks/WebhookDeliveryRow.ts"
 import { Webhooks } from "../../src/sql/webhooks/Webhooks.ts"
+import { WebhookId } from "../../src/domain/Webhook.ts"
 import { emit, endpoint, owned, said } from "../plugins/world.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { world } from "./world.ts"
@@ -56,24 +57,53 @@ describeDatabases("webhook deliveries", (database) => {
         const { wanted, webhook } = yield* scene
         yield* all.put(wanted)
         yield* all.put(wanted.map((delivery) => ({ ...delivery, messageId: "another" })))
-        const due = Effect.gen(function*() {
-          const one = yield* all.next(webhook.id, none)
-          const two = one.delivery === undefined ? one : yield* all.next(webhook.id, new Set([one.delivery.id]))
-          return { first: one.delivery, both: shortOf([one.delivery, two.delivery].filter((each) => each !== undefined)), more: one.more }
-        })
+        const due = all.next(webhook.id, { except: none, limit: 10 })
         const start = yield* due
-        expect([start.both, start.more]).toEqual([["a1", "b1"], true])
-        expect((yield* tried(start.first!, 500))?.status).toBe("pending")
-        expect((yield* due).both).toEqual(["b1"])
+        expect(shortOf(start)).toEqual(["a1", "b1"])
+        expect(shortOf(yield* all.next(webhook.id, { except: none, limit: 1 }))).toEqual(["a1"])
+        expect((yield* tried(start[0]!, 500))?.status).toBe("pending")
+        const left = yield* due
+        expect(shortOf(left)).toEqual(["b1"])
         yield* TestClock.adjust("6 seconds")
-        const again = yield* all.next(webhook.id, new Set([(yield* due).first!.id]))
-        expect(shortOf([again.delivery!])).toEqual(["a1"])
-        expect((yield* tried(again.delivery!, 200))?.status).toBe("delivered")
-        expect(yield* tried(again.delivery!, 200)).toBeUndefined()
-        expect((yield* due).both.toSorted()).toEqual(["a2", "b1"])
+        const [again] = yield* all.next(webhook.id, { except: new Set([left[0]!.id]), limit: 1 })
+        expect(shortOf([again!])).toEqual(["a1"])
+        expect((yield* tried(again!, 200))?.status).toBe("delivered")
+        expect(yield* tried(again!, 200)).toBeUndefined()
+        expect(shortOf(yield* due).toSorted()).toEqual(["a2", "b1"])
         const [log] = (yield* all.list(webhook.id, { status: "delivered", limit: 10 }))
         expect(yield* all.attempts(log!.id)).toMatchObject([{ status: 500, error: "status" }, { status: 200, error: null, response: "é\u0000😀" }])
         expect(yield* all.oldestNeeded).toBeLessThanOrEqual(wanted[1]!.eventId!)
+      }))
+
+    it.effect("attempts at several endpoints are settled together: each counts once and by what was before it", () =>
+      Effect.gen(function*() {
+        const all = yield* WebhookDeliveries
+        const webhooks = yield* Webhooks
+        const { deviceId, userId, wanted, webhook } = yield* scene
+        const other = (yield* endpoint(userId, "https://other.example/")).webhook
+        yield* all.put([...wanted, ...wanted.map((delivery) => ({ ...delivery, webhookId: other.id, messageId: `msg_${other.id}_${shortOf([delivery])[0]}` }))])
+        yield* all.put([{ ...wanted[0]!, webhookId: WebhookId.make(999_999), deviceId }])
+        const due = (id: WebhookId) => all.next(id, { except: none, limit: 10 })
+        const at = yield* DateTime.now
+        const attempted = (delivery: DeliveryRow, status: number, later: number) => {
+          const attempt = { at: DateTime.add(at, { millis: later }), status, error: status < 300 ? null : "status" as const, millis: 5, response: "" }
+          return { delivery, attempt, judge: judge({ attempt, delivery, retryAfter: undefined, disableAfter: 5 * day, chance: 0.5 }) }
+        }
+        const [a, b] = yield* due(webhook.id)
+        const [c, d] = yield* due(other.id)
+        const judgements = yield* all.settle([
+          attempted(a!, 200, 1), attempted(c!, 500, 2), attempted(b!, 201, 3), attempted(d!, 500, 4), attempted(a!, 500, 5)
+        ])
+        expect(judgements.map((judgement) => judgement?.status)).toEqual(["delivered", "pending", "delivered", "pending", undefined])
+        expect(judgements.map((judgement) => judgement?.endpoint.failures)).toEqual([0, 1, 0, 2, undefined])
+        const delivered = yield* all.list(webhook.id, { status: "delivered", limit: 10 })
+        expect(delivered.map(({ attempts, lastAttemptAt, lastError, lastStatus }) => [attempts, lastAttemptAt, lastError, lastStatus])).toEqual([
+          [1, DateTime.add(at, { millis: 3 }), null, 201], [1, DateTime.add(at, { millis: 1 }), null, 200]
+        ])
+        expect(yield* all.attempts(delivered[1]!.id)).toHaveLength(1)
+        expect(shortOf(yield* due(webhook.id))).toEqual(["a2"])
+        expect(yield* due(other.id)).toEqual([])
+        expect([(yield* webhooks.get(webhook.id)).failures, (yield* webhooks.get(other.id)).failures]).toEqual([0, 2])
       }))
 
     it.effect("the endpoint's headers and secrets come back as they were given, of secrets the last two for as long as they overlap", () =>
@@ -100,7 +130,7 @@ describeDatabases("webhook deliveries", (database) => {
         yield* all.put(wanted.slice(0, 2))
         let attempts = 0
         for (;;) {
-          const { delivery } = yield* all.next(webhook.id, none)
+          const [delivery] = yield* all.next(webhook.id, { except: none, limit: 1 })
           if (delivery === undefined) {
             yield* TestClock.adjust("1 hour")
             continue
@@ -123,7 +153,7 @@ describeDatabases("webhook deliveries", (database) => {
         const webhooks = yield* Webhooks
         const { wanted, webhook } = yield* scene
         yield* all.put(wanted)
-        yield* tried((yield* all.next(webhook.id, none)).delivery!, 200)
+        yield* tried((yield* all.next(webhook.id, { except: none, limit: 1 }))[0]!, 200)
         const now = yield* Clock.currentTimeMillis
         const prune = (pendingBefore: number, doneBefore: number) => all.prune({ pendingBefore, doneBefore, limit: 100 })
         yield* prune(now - day, now - day)
@@ -131,7 +161,7 @@ describeDatabases("webhook deliveries", (database) => {
         yield* prune(now + 1, 0)
         const expired = yield* all.list(webhook.id, { status: "failed", limit: 10 })
         expect([shortOf(expired), expired[0]!.lastError]).toEqual([["a3", "b1", "a2"], "expired"])
-        expect((yield* all.next(webhook.id, none)).delivery).toBeUndefined()
+        expect(yield* all.next(webhook.id, { except: none, limit: 1 })).toEqual([])
         yield* prune(0, now + 1)
         expect(yield* all.list(webhook.id, { limit: 10 })).toEqual([])
         expect(yield* sql`SELECT id FROM webhook_attempts a WHERE NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.id = a.delivery_id)`).toEqual([])

@@ -115,7 +115,7 @@ const fakeActors = Layer.effect(
   })
 )
 
-/** Numbers that end in 404 are not on WhatsApp, those that end in 00 stay pending; the others are sent. Messages are too old, `missing…`, or `theirs…` in a group. */
+/** Numbers that end in 404 are not on WhatsApp, those that end in 00 stay pending, with 500 the connection is lost meanwhile; the others are sent. Messages are too old, `missing…`, or `theirs…` in a group. */
 const fakeSending = Layer.effect(
   Sending,
   Effect.gen(function*() {
@@ -123,6 +123,11 @@ const fakeSending = Layer.effect(
     const { requests, sent, trouble } = yield* Stage
     const accepted = new Map<string, { readonly message: Message; readonly hash: string | undefined }>()
     let count = 0
+    const loseConnection = Effect.fnUntraced(function*(deviceId: DeviceId) {
+      const { epoch } = yield* devices.claim(deviceId)
+      const retryAt = DateTime.add(yield* DateTime.now, { seconds: 8 })
+      yield* devices.setState(deviceId, epoch, { status: "connecting", reason: "connection_lost", reasonText: null, retryAt, restriction: null })
+    })
     return Sending.of({
       send: ({ deviceId, idempotencyKey, request, requestHash, wait }) =>
         Effect.gen(function*() {
@@ -147,6 +152,7 @@ const fakeSending = Layer.effect(
             return { message: known.message, replayed: true }
           }
           yield* Ref.update(sent, (all) => [...all, { to, until: wait.until, millis: Number(wait.timeout.value._tag === "Millis" ? wait.timeout.value.millis : -1) }])
+          if (to.endsWith("500")) yield* Effect.orDie(loseConnection(deviceId))
           const status = wait.until === "accepted" || to.endsWith("00") ? "pending" : to.endsWith("404") ? "failed" : "sent"
           count += 1
           const message = messageOf({ id: count, deviceId, to, text, status, at: yield* DateTime.now })

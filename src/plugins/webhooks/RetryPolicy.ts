@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import type { DeliveryAttempt } from "../../domain/WebhookDelivery.ts"
 import type { EndpointState, Judgement } from "../../sql/webhooks/WebhookDeliveries.ts"
-import { aside } from "../../sql/webhooks/WebhookDeliveryQueue.ts"
+import { aside } from "../../sql/webhooks/WebhookSettlement.ts"
 import type { DeliveryRow } from "../../sql/webhooks/WebhookDeliveryRow.ts"
 
 /** How long to wait after each attempt that fails: 16 attempts within 72 hours. */

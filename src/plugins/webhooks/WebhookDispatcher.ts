@@ -1,9 +1,9 @@
-import { Context, Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
+import { Clock, Context, Effect, FiberMap, FiberSet, Layer, PubSub, type Scope, Stream } from "effect"
 import type { WebhookId } from "../../domain/Webhook.ts"
 import type { DeliveryId } from "../../domain/WebhookDelivery.ts"
 import { WebhookDeliveries } from "../../sql/webhooks/WebhookDeliveries.ts"
 import { Webhooks } from "../../sql/webhooks/Webhooks.ts"
-import { WebhookSender } from "./WebhookSender.ts"
+import { type ReadyDelivery, WebhookSender } from "./WebhookSender.ts"
 
 /** Sends what is due: each endpoint with workers of its own, so that one that is slow or away holds up no other. */
 export class WebhookDispatcher extends Context.Tag("whatsapp-service/WebhookDispatcher")<WebhookDispatcher, {
@@ -22,39 +22,76 @@ export class WebhookDispatcher extends Context.Tag("whatsapp-service/WebhookDisp
       const inAll = yield* Effect.makeSemaphore(requestsInAll)
 
       const run = Effect.gen(function*() {
+        const settling = yield* FiberSet.make()
+        // what has been sent is not sent again for want of a moment
+        yield* Effect.addFinalizer(() => FiberSet.awaitEmpty(settling).pipe(Effect.interruptible, Effect.timeout(lastWordsWithin), Effect.ignore))
         const workers = yield* FiberMap.make<string>()
-        const inFlight = new Map<WebhookId, { readonly busy: Set<DeliveryId>; readonly turn: Effect.Semaphore }>()
+        const endpoints = new Map<WebhookId, Endpoint>()
+        const endpointOf = (webhookId: WebhookId) => {
+          const endpoint = endpoints.get(webhookId) ?? new Endpoint()
+          endpoints.set(webhookId, endpoint)
+          return endpoint
+        }
 
         /**
          * One worker of an endpoint at a time, and without what was in flight before the question: the answer may be older than
          * the end of an attempt, and would have it made once more.
          */
-        const take = Effect.fnUntraced(function*(webhookId: WebhookId, busy: Set<DeliveryId>) {
-          const found = yield* deliveries.next(webhookId, new Set(busy))
-          if (found.delivery !== undefined) busy.add(found.delivery.id)
-          return found
+        const take = Effect.fnUntraced(function*(webhookId: WebhookId, endpoint: Endpoint) {
+          const now = yield* Clock.currentTimeMillis
+          if (Math.abs(now - endpoint.readAt) >= goodFor) endpoint.forget()
+          while (endpoint.ready.length === 0 && endpoint.mayHaveMore) {
+            endpoint.mayHaveMore = false
+            const rows = yield* deliveries.next(webhookId, { except: new Set(endpoint.busy), limit: readAhead })
+            if (rows.length === readAhead) endpoint.mayHaveMore = true
+            if (rows.length > 0) endpoint.expect(yield* sender.prepare(webhookId, rows), now)
+          }
+          return endpoint.ready.shift()
         })
 
         const start = (webhookId: WebhookId, slot: number): Effect.Effect<void> =>
           Effect.asVoid(FiberMap.run(workers, `${webhookId}/${slot}`, worker(webhookId, slot), { onlyIfMissing: true }))
 
+        /** By a worker that is free, if there is one; those that are at it see it when they are done. */
+        const lookAgain = Effect.fnUntraced(function*(webhookId: WebhookId) {
+          endpointOf(webhookId).mayHaveMore = true
+          for (let slot = 0; slot < requestsEach; slot++) {
+            if (!(yield* FiberMap.has(workers, `${webhookId}/${slot}`))) return yield* start(webhookId, slot)
+          }
+        })
+
         const one = Effect.fnUntraced(function*(webhookId: WebhookId, slot: number) {
-          const { busy, turn } = inFlight.get(webhookId) ?? { busy: new Set<DeliveryId>(), turn: Effect.unsafeMakeSemaphore(1) }
-          inFlight.set(webhookId, { busy, turn })
-          const { delivery, more } = yield* turn.withPermits(1)(take(webhookId, busy))
-          if (delivery === undefined) return false
-          const release = Effect.sync(() => busy.delete(delivery.id))
-          if (more && slot + 1 < requestsEach) yield* start(webhookId, slot + 1)
-          const outcome = yield* inAll.withPermits(1)(sender.attempt(delivery, slot === 0)).pipe(Effect.ensuring(release))
-          return outcome === "done"
+          const endpoint = endpointOf(webhookId)
+          const next = yield* endpoint.turn.withPermits(1)(take(webhookId, endpoint))
+          if (next === undefined) return false
+          const release = Effect.sync(() => endpoint.busy.delete(next.delivery.id))
+          if (endpoint.ready.length > 0 && slot + 1 < requestsEach) yield* start(webhookId, slot + 1)
+          const { outcome, settle } = yield* inAll.withPermits(1)(sender.attempt(next, slot === 0)).pipe(Effect.onError(() => release))
+          const settled = Effect.ensuring(settle, release)
+          if (outcome === "done") {
+            // requests about other chats need not wait for it
+            yield* endpoint.unsettled.take(1)
+            yield* FiberSet.run(
+              settling,
+              settled.pipe(
+                Effect.ensuring(endpoint.unsettled.release(1)),
+                Effect.zipRight(lookAgain(webhookId)),
+                told,
+                Effect.annotateLogs({ webhookId })
+              )
+            )
+            return true
+          }
+          yield* settled
+          // what the others were prepared with is no longer so
+          endpoint.forget()
+          return outcome === "failed"
         })
 
         const worker = (webhookId: WebhookId, slot: number): Effect.Effect<void> =>
           one(webhookId, slot).pipe(
-            // now and then the coordinator asks whether the endpoint's user is still active
-            Effect.repeat({ while: (goOn) => goOn, schedule: Schedule.recurs(deliveriesAtOnce) }),
-            Effect.asVoid,
-            Effect.catchAllCause((cause) => Effect.logWarning("Webhooks could not be sent; trying again", cause)),
+            Effect.repeat({ while: (goOn) => goOn }),
+            told,
             Effect.annotateLogs({ webhookId })
           )
 
@@ -62,7 +99,7 @@ export class WebhookDispatcher extends Context.Tag("whatsapp-service/WebhookDisp
         yield* Stream.merge(woken, Stream.tick("1 second")).pipe(
           Stream.runForEach(() =>
             webhooks.ready.pipe(
-              Effect.flatMap(Effect.forEach((webhookId) => start(webhookId, 0), { discard: true })),
+              Effect.flatMap(Effect.forEach(lookAgain, { discard: true })),
               Effect.catchTag("StorageUnavailable", (error) => Effect.logWarning("Webhooks could not be looked for; trying again", error))
             )
           )
@@ -74,7 +111,39 @@ export class WebhookDispatcher extends Context.Tag("whatsapp-service/WebhookDisp
   )
 }
 
+/** What an endpoint's workers share. */
+class Endpoint {
+  /** in flight, or read ahead */
+  readonly busy = new Set<DeliveryId>()
+  readonly turn = Effect.unsafeMakeSemaphore(1)
+  /** Bounds what has been sent and is not written down yet. */
+  readonly unsettled = Effect.unsafeMakeSemaphore(unsettledEach)
+  /** Each of another lane. */
+  readonly ready: Array<ReadyDelivery> = []
+  readAt = 0
+  /** Something may have become due since a worker has last looked. */
+  mayHaveMore = true
+
+  expect(ready: ReadonlyArray<ReadyDelivery>, readAt: number): void {
+    for (const { delivery } of ready) this.busy.add(delivery.id)
+    this.ready.push(...ready)
+    this.readAt = readAt
+  }
+
+  forget(): void {
+    this.mayHaveMore ||= this.ready.length > 0
+    for (const { delivery } of this.ready.splice(0)) this.busy.delete(delivery.id)
+  }
+}
+
 /** Requests to one endpoint at the same time, each about another chat; and to all together. */
 const requestsEach = 4
 const requestsInAll = 512
-const deliveriesAtOnce = 100
+/** Deliveries that are read with one look at the tables, and how long that look is believed, in milliseconds. */
+const readAhead = 32
+const goodFor = 1000
+const unsettledEach = 32
+const lastWordsWithin = "5 seconds"
+
+const told = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.asVoid(effect).pipe(Effect.catchAllCause((cause) => Effect.logWarning("Webhooks could not be sent; trying again", cause)))

@@ -1,9 +1,10 @@
-import { Clock, Context, DateTime, Duration, Effect, Layer, Option, Random } from "effect"
+import { Clock, Context, DateTime, Duration, Effect, Either, Layer, Option, Random } from "effect"
 import { makeGathering } from "../../sql/database/Gathering.ts"
+import type { Undecipherable } from "../../domain/Cipher.ts"
 import { duration } from "../../domain/Settings.ts"
 import type { ServiceEvent } from "../../domain/ServiceEvent.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import type { WebhookFormat } from "../../domain/Webhook.ts"
+import type { WebhookFormat, WebhookId, WebhookNotFound } from "../../domain/Webhook.ts"
 import type { DeliveryAttempt, DeliveryError } from "../../domain/WebhookDelivery.ts"
 import { Devices } from "../../sql/devices/Devices.ts"
 import { EventLog } from "../../sql/events/EventLog.ts"
@@ -19,10 +20,30 @@ import { hubSignatureHeaders, signatureHeaders } from "./Signature.ts"
 import { WebhookEgress } from "./WebhookEgress.ts"
 import { attemptCount, beginAtZero, disabledCount } from "./WebhookMetrics.ts"
 
+/** A delivery, with what was known of its endpoint and its event a moment ago. */
+export interface ReadyDelivery {
+  readonly delivery: DeliveryRow
+  readonly target: Either.Either<WebhookTarget, Undecipherable | WebhookNotFound>
+  /** undefined: a test, or the event is not kept any more */
+  readonly event: ServiceEvent | undefined
+}
+
+/** What came of an attempt. */
+export interface Attempt {
+  /**
+   * `waits`: the endpoint takes nothing for now. `alone`: it has failed before, and is tried with one delivery at a time.
+   * `failed`: what is known of the endpoint is out of date.
+   */
+  readonly outcome: "done" | "failed" | "alone" | "waits"
+  /** Writes it down; until then the delivery is due as before. */
+  readonly settle: Effect.Effect<void, StorageUnavailable>
+}
+
 /** One attempt at one delivery, from the rows to what becomes of it. */
 export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")<WebhookSender, {
-  /** `waits`: the endpoint takes nothing for now. `alone`: it has failed, and is tried with one delivery at a time. */
-  readonly attempt: (delivery: DeliveryRow, isFirst: boolean) => Effect.Effect<"done" | "alone" | "waits", StorageUnavailable>
+  /** Reads all that it takes to send these to their endpoint. */
+  readonly prepare: (webhookId: WebhookId, deliveries: ReadonlyArray<DeliveryRow>) => Effect.Effect<ReadonlyArray<ReadyDelivery>, StorageUnavailable>
+  readonly attempt: (ready: ReadyDelivery, isFirst: boolean) => Effect.Effect<Attempt, StorageUnavailable>
 }>() {
   static readonly layer = Layer.scoped(
     WebhookSender,
@@ -46,10 +67,9 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
         return Option.some(cloudBody(news, { ...event, phoneNumber }))
       })
 
-      const bodyFor = Effect.fnUntraced(function*({ body, eventId }: DeliveryRow, format: WebhookFormat) {
-        if (eventId === null) return Option.fromNullable(body)
-        const [event] = yield* log.after({ after: eventId - 1, limit: 1 })
-        if (event?.id !== eventId) return Option.none()
+      const bodyFor = Effect.fnUntraced(function*({ delivery, event }: ReadyDelivery, format: WebhookFormat) {
+        if (delivery.eventId === null) return Option.fromNullable(delivery.body)
+        if (event === undefined) return Option.none()
         return format === "cloud-api" ? yield* cloudBodyOf(event) : Option.some(bodyOf(event))
       })
 
@@ -78,9 +98,8 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
         }))
       })
 
-      const settle = Effect.fnUntraced(function*(delivery: DeliveryRow, at: DateTime.Utc, outcome: Outcome) {
-        const millis = (yield* Clock.currentTimeMillis) - at.epochMillis
-        const { error, response, retryAfter, status } = outcome
+      const settle = Effect.fnUntraced(function*(delivery: DeliveryRow, at: DateTime.Utc, result: Result, millis = 0) {
+        const { error, response, retryAfter, status } = result
         const attempt: DeliveryAttempt = { at, status, error, millis, response }
         const chance = yield* Random.next
         yield* attemptCount(error, millis)
@@ -88,34 +107,52 @@ export class WebhookSender extends Context.Tag("whatsapp-service/WebhookSender")
         if (judgement !== undefined) yield* tell(delivery, attempt, judgement)
       })
 
-      const attempt = Effect.fn("WebhookSender.attempt")(function*(delivery: DeliveryRow, isFirst: boolean) {
-        const at = yield* DateTime.now
-        const target = yield* Effect.either(webhooks.target(delivery.webhookId))
-        if (target._tag === "Left") {
-          if (target.left._tag === "StorageUnavailable") return yield* target.left
-          // without its endpoint it goes with the next pruning
-          if (target.left._tag === "Undecipherable") yield* settle(delivery, at, { ...nothingSent, error: "secret_unreadable" })
-          return "waits" as const
-        }
-        const { webhook } = target.right
-        const isHalfOpen = webhook.failures >= breakerOpensAt
-        if (!webhook.enabled || DateTime.lessThan(at, webhook.pausedUntil ?? at) || (isHalfOpen && !isFirst)) return "waits" as const
-        const body = yield* bodyFor(delivery, webhook.format)
-        yield* settle(delivery, at, Option.isNone(body) ? { ...nothingSent, error: "event_gone" } : yield* post(delivery, target.right, body.value))
-        return isHalfOpen ? "alone" as const : "done" as const
+      const prepare = Effect.fn("WebhookSender.prepare")(function*(webhookId: WebhookId, rows: ReadonlyArray<DeliveryRow>) {
+        const target = yield* webhooks.target(webhookId).pipe(
+          Effect.map(Either.right),
+          Effect.catchTags({
+            Undecipherable: (error) => Effect.succeed(Either.left(error)),
+            WebhookNotFound: (error) => Effect.succeed(Either.left(error))
+          })
+        )
+        const events = yield* log.byId(rows.flatMap(({ eventId }) => eventId ?? []))
+        return rows.map((delivery) => ({ delivery, target, event: delivery.eventId === null ? undefined : events.get(delivery.eventId) }))
       })
 
-      return WebhookSender.of({ attempt })
+      const attempt = Effect.fn("WebhookSender.attempt")(function*(ready: ReadyDelivery, isFirst: boolean) {
+        const { delivery, target } = ready
+        const at = yield* DateTime.now
+        if (Either.isLeft(target)) {
+          // without its endpoint it goes with the next pruning
+          return target.left._tag === "WebhookNotFound"
+            ? waits
+            : { outcome: "waits" as const, settle: settle(delivery, at, { ...nothingSent, error: "secret_unreadable" }) }
+        }
+        const { isOwnerActive, webhook } = target.right
+        const isHalfOpen = webhook.failures >= breakerOpensAt
+        const isShut = !webhook.enabled || !isOwnerActive || DateTime.lessThan(at, webhook.pausedUntil ?? at)
+        if (isShut || (isHalfOpen && !isFirst)) return waits
+        const body = yield* bodyFor(ready, webhook.format)
+        const result = Option.isNone(body) ? { ...nothingSent, error: "event_gone" as const } : yield* post(delivery, target.right, body.value)
+        const took = (yield* Clock.currentTimeMillis) - at.epochMillis
+        return {
+          outcome: isHalfOpen ? "alone" as const : result.error === null ? "done" as const : "failed" as const,
+          settle: settle(delivery, at, result, took)
+        }
+      })
+
+      return WebhookSender.of({ attempt, prepare })
     })
   )
 }
 
-interface Outcome {
+interface Result {
   readonly status: number | null
   readonly error: DeliveryError | null
   readonly response: string | null
   readonly retryAfter: number | undefined
 }
+const waits: Attempt = { outcome: "waits", settle: Effect.void }
 const nothingSent = { status: null, response: null, retryAfter: undefined }
 
 /** Bytes. */

@@ -1,6 +1,6 @@
 import { Context, type Effect, Layer, type Stream } from "effect"
 import type { DeviceId } from "../../domain/DeviceId.ts"
-import type { EventType, NewEvent, ServiceEvent } from "../../domain/ServiceEvent.ts"
+import type { EventId, EventType, NewEvent, ServiceEvent } from "../../domain/ServiceEvent.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { UserId } from "../../domain/User.ts"
 import { makeEventLog } from "./EventWriter.ts"
@@ -30,6 +30,8 @@ export class EventLog extends Context.Tag("whatsapp-service/EventLog")<EventLog,
    */
   readonly append: (events: ReadonlyArray<NewEvent>) => Effect.Effect<void, StorageUnavailable>
   readonly after: (filter: EventFilter) => Effect.Effect<ReadonlyArray<ServiceEvent>, StorageUnavailable>
+  /** Those of them that are still kept; at most 1000 ids. */
+  readonly byId: (ids: ReadonlyArray<EventId>) => Effect.Effect<ReadonlyMap<EventId, ServiceEvent>, StorageUnavailable>
   /** The id of the newest event, 0 when there is none. */
   readonly latest: Effect.Effect<number, StorageUnavailable>
   /** The smallest id that is still kept, 0 when there is none. */

@@ -1,4 +1,4 @@
-import { SqlClient } from "@effect/sql"
+import { SqlClient, type Statement } from "@effect/sql"
 import { Clock, Effect, Exit, type ParseResult, PubSub, Schema, Stream } from "effect"
 import { DeviceId } from "../../domain/DeviceId.ts"
 import { EventId, EventType, eventTypes, eventVersion, type NewEvent, ServiceEvent } from "../../domain/ServiceEvent.ts"
@@ -103,6 +103,10 @@ export const makeEventLog = Effect.gen(function*() {
       ...(filter.deviceIds === undefined ? [] : [sql.in("device_id", filter.deviceIds)]),
       ...(filter.types === undefined || filter.types.length === 0 ? [] : [sql.in("type", filter.types)])
     ])
+  const events = Effect.fnUntraced(function*(condition: Statement.Fragment) {
+    const rows = yield* sql`SELECT id, type, version, device_id, user_id, sequence, timestamp, data FROM events WHERE ${condition}`
+    return (yield* decodeEvents(rows)).map((row) => new ServiceEvent(row, { disableValidation: true }))
+  })
   const edge = (order: "ASC" | "DESC") =>
     sql`SELECT id FROM events ORDER BY id ${sql.literal(order)} LIMIT 1`.pipe(
       Effect.flatMap((rows) => rows.length === 0 ? Effect.succeed(0) : Effect.map(decodeEdge(rows), ([row]) => row.id)),
@@ -125,9 +129,11 @@ export const makeEventLog = Effect.gen(function*() {
       }
     }, atBoundary),
     after: Effect.fn("EventLog.after")(function*(filter: EventFilter) {
-      const rows = yield* sql`SELECT id, type, version, device_id, user_id, sequence, timestamp, data FROM events
-        WHERE ${where(filter)} ORDER BY id ${dialect.limit(Math.min(filter.limit, mostAtOnce))}`
-      return (yield* decodeEvents(rows)).map((row) => new ServiceEvent(row, { disableValidation: true }))
+      return yield* events(sql`${where(filter)} ORDER BY id ${dialect.limit(Math.min(filter.limit, mostAtOnce))}`)
+    }, atBoundary),
+    byId: Effect.fn("EventLog.byId")(function*(ids: ReadonlyArray<EventId>) {
+      if (ids.length === 0) return new Map()
+      return new Map((yield* events(sql.in("id", ids.slice(0, mostAtOnce)))).map((event) => [event.id, event]))
     }, atBoundary),
     latest: edge("DESC"),
     oldest: edge("ASC"),

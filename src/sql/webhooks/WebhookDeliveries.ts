@@ -56,11 +56,11 @@ export class WebhookDeliveries extends Context.Tag("whatsapp-service/WebhookDeli
   readonly put: (deliveries: ReadonlyArray<NewDelivery>, options?: { readonly again?: boolean }) => Effect.Effect<void, StorageUnavailable>
   /** A test, ahead of what waits. */
   readonly putTest: (delivery: NewDelivery) => Effect.Effect<WebhookDelivery, StorageUnavailable>
-  /** Of what is due at an endpoint that which has been due for longest, without `except`; and whether there is more. */
-  readonly next: (webhookId: WebhookId, except: ReadonlySet<DeliveryId>) => Effect.Effect<
-    { readonly delivery: DeliveryRow | undefined; readonly more: boolean },
-    StorageUnavailable
-  >
+  /** Of what is due at an endpoint those that have been due for longest, each of another lane, without `except`. */
+  readonly next: (
+    webhookId: WebhookId,
+    options: { readonly except: ReadonlySet<DeliveryId>; readonly limit: number }
+  ) => Effect.Effect<ReadonlyArray<DeliveryRow>, StorageUnavailable>
   /**
    * Writes attempts down with what follows from each, in one transaction. Nothing happens to a delivery that has been through
    * another attempt meanwhile, such as in a process that took over.

@@ -35,7 +35,7 @@ export const makeDeliveryLog = Effect.gen(function*() {
     const event = found.eventId === null ? [] : yield* sql`SELECT id FROM events WHERE id = ${found.eventId}`
     if (found.eventId !== null && event.length === 0) return yield* new DeliveryEventGone({ deliveryId: id })
     yield* sql`UPDATE webhook_deliveries SET ${sql.update(waitingAnew(found.lane, yield* Clock.currentTimeMillis))} WHERE id = ${id}`
-    yield* lanes.wake(webhookId, [found.lane])
+    yield* lanes.wake([found])
     return toDelivery(yield* row(webhookId, id))
   })
 
@@ -47,7 +47,7 @@ export const makeDeliveryLog = Effect.gen(function*() {
     for (const { id, lane } of failed) {
       yield* sql`UPDATE webhook_deliveries SET ${sql.update(waitingAnew(lane, now))} WHERE id = ${id}`
     }
-    yield* lanes.wake(webhookId, failed.map(({ lane }) => lane))
+    yield* lanes.wake(failed.map(({ lane }) => ({ webhookId, lane })))
     return failed.length
   })
 
@@ -59,7 +59,7 @@ export const makeDeliveryLog = Effect.gen(function*() {
       yield* lanes.lock([webhookId])
       const given = { status: "failed", dueAt: null, queue: null, lastError: "expired", finishedAt: now }
       yield* sql`UPDATE webhook_deliveries SET ${sql.update(given)} WHERE ${sql.in("id", some.map(({ id }) => id))}`
-      yield* lanes.wake(webhookId, some.map(({ lane }) => lane))
+      yield* lanes.wake(some)
     }
     return old.length
   })

@@ -1,14 +1,13 @@
 import { SqlClient } from "@effect/sql"
-import { Clock, DateTime, Effect, Schema } from "effect"
-import type { DeviceId } from "../../domain/DeviceId.ts"
+import { Clock, Effect } from "effect"
 import type { WebhookId } from "../../domain/Webhook.ts"
-import type { DeliveryId } from "../../domain/WebhookDelivery.ts"
 import { atBoundary, retryConflicts } from "../database/Boundary.ts"
 import { makeDialect } from "../database/Dialect.ts"
 import { EventLog } from "../events/EventLog.ts"
-import type { Attempted, EndpointState, Judgement, NewDelivery } from "./WebhookDeliveries.ts"
+import type { Attempted, NewDelivery } from "./WebhookDeliveries.ts"
 import { decodeDeliveries, deliveryColumns, toDelivery } from "./WebhookDeliveryRow.ts"
 import { makeWebhookLanes } from "./WebhookLanes.ts"
+import { makeWebhookSettlement } from "./WebhookSettlement.ts"
 
 /** The half of `WebhookDeliveries` that sending needs. */
 export const makeDeliveryQueue = Effect.gen(function*() {
@@ -16,6 +15,7 @@ export const makeDeliveryQueue = Effect.gen(function*() {
   const events = yield* EventLog
   const { insert, insertNew, limit } = yield* makeDialect
   const lanes = yield* makeWebhookLanes
+  const settle = yield* makeWebhookSettlement
   const columns = sql.literal(deliveryColumns)
 
   const atomic = <A, E, R>(effect: Effect.Effect<A, E, R>) => retryConflicts(sql.withTransaction(effect)).pipe(atBoundary)
@@ -24,92 +24,18 @@ export const makeDeliveryQueue = Effect.gen(function*() {
     if (deliveries.length === 0) return
     const now = yield* Clock.currentTimeMillis
     const locked = yield* lanes.lock([...new Set(deliveries.map(({ webhookId }) => webhookId))])
-    for (const [webhookId, wanted] of Map.groupBy(deliveries.filter((delivery) => locked.has(delivery.webhookId)), (delivery) => delivery.webhookId)) {
-      for (let start = 0; start < wanted.length; start += rowsAtOnce) {
-        const some = wanted.slice(start, start + rowsAtOnce)
-        if (again) {
-          for (const { eventId, lane } of some) {
-            yield* sql`UPDATE webhook_deliveries SET ${sql.update(waitingAnew(lane, now))}
-              WHERE webhook_id = ${webhookId} AND event_id = ${eventId} AND status <> 'pending'`
-          }
+    const wanted = deliveries.filter(({ webhookId }) => locked.has(webhookId))
+    for (let start = 0; start < wanted.length; start += rowsAtOnce) {
+      const some = wanted.slice(start, start + rowsAtOnce)
+      if (again) {
+        for (const { eventId, lane, webhookId } of some) {
+          yield* sql`UPDATE webhook_deliveries SET ${sql.update(waitingAnew(lane, now))}
+            WHERE webhook_id = ${webhookId} AND event_id = ${eventId} AND status <> 'pending'`
         }
-        yield* sql`${insertNew} webhook_deliveries ${sql.insert(some.map((delivery) => rowOf(delivery, now)))}`
-        yield* lanes.wake(webhookId, some.map(({ lane }) => lane))
       }
+      yield* sql`${insertNew} webhook_deliveries ${sql.insert(some.map((delivery) => rowOf(delivery, now)))}`
+      yield* lanes.wake(some)
     }
-  })
-
-  const endpointOf = Effect.fnUntraced(function*(id: WebhookId) {
-    const [row] = yield* sql`SELECT url, enabled, failures, failing_since, paused_until, last_success_at FROM webhooks WHERE id = ${id}`.pipe(
-      Effect.flatMap(decodeEndpoints)
-    )
-    return row
-  })
-
-  const disable = Effect.fnUntraced(function*(
-    webhookId: WebhookId,
-    { reason, state, deviceId, url }: {
-      readonly reason: NonNullable<Judgement["disable"]>
-      readonly state: EndpointState
-      readonly deviceId: DeviceId | null
-      readonly url: string
-    }
-  ) {
-    const now = yield* Clock.currentTimeMillis
-    yield* sql`UPDATE webhooks SET ${sql.update({ enabled: 0, disabledReason: reason, disabledAt: now, updatedAt: now })} WHERE id = ${webhookId}`
-    // a device that is gone tells nothing; the endpoint's own state does
-    const found = deviceId === null ? [] : yield* sql`SELECT device_id FROM whatsapp_sessions WHERE device_id = ${deviceId}`
-    if (deviceId === null || found.length === 0) return
-    const data = {
-      webhookId,
-      host: new URL(url).host,
-      reason,
-      failingSince: state.failingSince === null ? null : DateTime.unsafeMake(state.failingSince)
-    }
-    yield* events.append([{ type: "webhook.disabled", deviceId, data }])
-  })
-
-  const settleOne = Effect.fnUntraced(function*({ attempt, delivery, judge }: Attempted) {
-    const { id, webhookId } = delivery
-    const endpoint = yield* endpointOf(webhookId)
-    const current = yield* sql`SELECT id FROM webhook_deliveries
-      WHERE id = ${id} AND status = 'pending' AND attempts_total = ${delivery.attemptsTotal}`
-    if (endpoint === undefined || current.length === 0) return undefined
-    const { enabled, url, ...before } = endpoint
-    const judgement = judge(before)
-    const { disable: reason, dueAt, endpoint: state, hasRecovered, status, stepsAside } = judgement
-    const at = attempt.at.epochMillis
-    const lane = stepsAside ? `${aside}${id}` : delivery.lane
-    yield* sql`INSERT INTO webhook_attempts ${sql.insert({ deliveryId: id, ...attempt, at })}`
-    yield* sql`UPDATE webhook_deliveries SET ${
-      sql.update({
-        status,
-        dueAt,
-        lane,
-        queue: dueAt === null ? null : lane,
-        attempts: delivery.attempts + 1,
-        attemptsTotal: delivery.attemptsTotal + 1,
-        firstAttemptAt: delivery.firstAttemptAt ?? at,
-        lastAttemptAt: at,
-        lastStatus: attempt.status,
-        lastError: attempt.error,
-        finishedAt: dueAt === null ? yield* Clock.currentTimeMillis : null
-      })
-    } WHERE id = ${id}`
-    if (dueAt === null || stepsAside) yield* lanes.wake(webhookId, [delivery.lane])
-    yield* sql`UPDATE webhooks SET ${sql.update({ ...state })} WHERE id = ${webhookId}`
-    if (hasRecovered) {
-      yield* sql`UPDATE webhook_deliveries SET due_at = ${at} WHERE webhook_id = ${webhookId} AND due_at > ${at} AND queue NOT LIKE ${`${aside}%`}`
-    }
-    if (reason !== null && enabled === 1) yield* disable(webhookId, { reason, state, deviceId: delivery.deviceId, url })
-    return judgement
-  })
-
-  const settle = Effect.fnUntraced(function*(attempted: ReadonlyArray<Attempted>) {
-    // all of them before anything else, and in the order in which `put` locks them
-    const locked = yield* lanes.lock([...new Set(attempted.map(({ delivery }) => delivery.webhookId))])
-    return yield* Effect.forEach(attempted, (one) =>
-      locked.has(one.delivery.webhookId) ? settleOne(one) : Effect.succeed(undefined))
   })
 
   return {
@@ -126,12 +52,11 @@ export const makeDeliveryQueue = Effect.gen(function*() {
       }))
     ),
 
-    next: Effect.fn("WebhookDeliveries.next")(function*(webhookId: WebhookId, except: ReadonlySet<DeliveryId>) {
+    next: Effect.fn("WebhookDeliveries.next")(function*(webhookId: WebhookId, { except, limit: most }) {
       const now = yield* Clock.currentTimeMillis
       const rows = yield* sql`SELECT ${columns} FROM webhook_deliveries
-        WHERE webhook_id = ${webhookId} AND due_at <= ${now} ORDER BY due_at, id ${limit(except.size + 2)}`
-      const [delivery, ...others] = (yield* decodeDeliveries(rows)).filter(({ id }) => !except.has(id))
-      return { delivery, more: others.length > 0 }
+        WHERE webhook_id = ${webhookId} AND due_at <= ${now} ORDER BY due_at, id ${limit(except.size + most)}`
+      return (yield* decodeDeliveries(rows)).filter(({ id }) => !except.has(id)).slice(0, most)
     }, atBoundary),
 
     settle: Effect.fn("WebhookDeliveries.settle")((attempted: ReadonlyArray<Attempted>) =>
@@ -141,8 +66,6 @@ export const makeDeliveryQueue = Effect.gen(function*() {
 })
 
 const rowsAtOnce = 200
-/** Begins the lanes of those that have stepped aside; the endpoint does not take them, even when it works. */
-export const aside = "aside|"
 
 const rowOf = (delivery: NewDelivery, createdAt: number) => ({
   ...delivery,
@@ -165,12 +88,3 @@ export const waitingAnew = (lane: string, queuedAt: number) => ({
   queuedAt,
   finishedAt: null
 })
-
-const decodeEndpoints = Schema.decodeUnknown(Schema.Array(Schema.Struct({
-  url: Schema.String,
-  enabled: Schema.Int,
-  failures: Schema.Int,
-  failingSince: Schema.NullOr(Schema.Int),
-  pausedUntil: Schema.NullOr(Schema.Int),
-  lastSuccessAt: Schema.NullOr(Schema.Int)
-})))

@@ -37,6 +37,8 @@ export interface WebhookChanges {
 /** All that it takes to send there. */
 export interface WebhookTarget {
   readonly webhook: Webhook
+  /** nothing is sent for a user who has been put out of action */
+  readonly isOwnerActive: boolean
   readonly headers: CustomHeaders
   /** those that are good now, newest first */
   readonly secrets: ReadonlyArray<string>
@@ -209,7 +211,8 @@ export class Webhooks extends Context.Tag("whatsapp-service/Webhooks")<Webhooks,
             WHERE webhook_id = ${id} AND (expires_at IS NULL OR expires_at > ${now}) ORDER BY id DESC LIMIT 2`.pipe(Effect.flatMap(decodeSecrets))
           const secrets = yield* Effect.forEach(sealed, (secret) => unseal(secretPlace(id), secret.sealed))
           const verifyToken = found.verifyToken === null ? null : yield* unseal(tokenPlace(id), found.verifyToken)
-          return { webhook: toWebhook(found, Object.keys(headers)), headers, secrets, verifyToken }
+          const owner = yield* sql`SELECT id FROM users WHERE id = ${found.userId} AND is_active = 1`
+          return { webhook: toWebhook(found, Object.keys(headers)), isOwnerActive: owner.length > 0, headers, secrets, verifyToken }
         }, atBoundary),
 
         listening: Effect.fn("Webhooks.listening")(function*(users: ReadonlyArray<UserId>) {
