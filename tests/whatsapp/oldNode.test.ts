@@ -4,31 +4,33 @@ import { describe, expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 
-/** CPU time for 5000 promises before there was any socket, and after a hundred; the least of several times, since a busy machine adds to it. */
+/**
+ * CPU time for promises before there was any socket, and after a hundred. So many that a coarse clock shows them; in the
+ * first rounds the engine is still warming up.
+ */
 const script = `
 const { addTransactionCapability } = await import("@whiskeysockets/baileys")
 const logger = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, child: () => logger }
-const measure = async () => {
-  const start = process.cpuUsage()
+const round = async () => {
   const all = []
   for (let i = 0; i < 5000; i++) all.push(new Promise((resolve) => setImmediate(resolve)))
   await Promise.all(all)
+}
+const measure = async () => {
+  const start = process.cpuUsage()
+  for (let i = 0; i < 10; i++) await round()
   const { system, user } = process.cpuUsage(start)
   return system + user
 }
-const least = async () => {
-  const all = []
-  for (let i = 0; i < 15; i++) all.push(await measure())
-  return Math.min(...all)
-}
-const before = await least()
+await measure()
+const before = await measure()
 const sockets = []
 for (let i = 0; i < 100; i++) {
   const keys = addTransactionCapability({ get: async () => ({}), set: async () => {} }, logger, { maxCommitRetries: 1, delayBetweenTriesMs: 0 })
   await keys.transaction(async () => keys.get("session", ["1"]), "me")
   sockets.push(keys)
 }
-console.log(JSON.stringify({ before, after: await least() }))
+console.log(JSON.stringify({ before, after: await measure() }))
 process.exit(0)
 `
 const dearer = (node: string) => {
@@ -45,10 +47,10 @@ const old = ["/usr/bin/node", "/usr/local/bin/node"].find((node) =>
 
 describe("a hundred sockets", () => {
   it.skipIf(old === undefined)("make promises several times as dear on an old Node", () => {
-    expect(dearer(old ?? "")).toBeGreaterThan(3)
+    expect(dearer(old ?? "")).toBeGreaterThan(10)
   })
 
   it("and no dearer on this one", () => {
-    expect(dearer(process.execPath)).toBeLessThan(3)
+    expect(dearer(process.execPath)).toBeLessThan(10)
   })
 })
