@@ -99,7 +99,8 @@ describe.each(makeE2eDatabases())("webhooks of the built service on $name", (dat
       await connected()
     }
 
-    await until("the last message", async () => (await log()).length >= written ? true : undefined, 60_000).catch(async (error: unknown) => {
+    // each life is short: much may still wait at WhatsApp
+    await until("the last message", async () => (await log()).length >= written ? true : undefined, 60_000 + patience / 4).catch(async (error: unknown) => {
       const there = new Set((await log()).map(({ data }) => data.content))
       const missing = Array.from({ length: written }, (_, index) => `${index}`).filter((text) => !there.has(text))
       throw new Error(`missing: ${missing.join(", ")}\n${service.output().slice(-20_000)}`, { cause: error })

@@ -1,11 +1,11 @@
 import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { bareJid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { InboundJournal, type JournalEntry } from "../../src/whatsapp/receiving/InboundJournal.ts"
 import { encodeText } from "../../src/whatsapp/sending/OutgoingContent.ts"
-import { deviceId, makeDevice, next, online, openOnline, pair, peer, pendingUntil, phone, Server, world } from "./support/world.ts"
+import { database, deviceId, makeDevice, next, online, openOnline, pair, peer, pendingUntil, phone, Server, world } from "./support/world.ts"
 
 const texts = (entries: ReadonlyArray<JournalEntry>) =>
   entries.flatMap(({ fact }) => (fact._tag === "Message" ? [fact.content] : []))
@@ -13,6 +13,15 @@ const texts = (entries: ReadonlyArray<JournalEntry>) =>
 const Count = Schema.Tuple(Schema.Struct({ n: Schema.Number }))
 const rows = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.map(Effect.flatMap(sql`SELECT count(*) AS n FROM inbound_journal`, Schema.decodeUnknown(Count)), ([{ n }]) => n))
+
+/** A database to which a commit is far dearer than a message is to us. */
+const slow = Layer.effect(
+  SqlClient.SqlClient,
+  Effect.map(SqlClient.SqlClient, (sql) => {
+    const withTransaction = sql.withTransaction.bind(sql)
+    return Object.assign(sql, { withTransaction: ((effect) => Effect.delay(withTransaction(effect), "100 millis")) satisfies typeof withTransaction })
+  })
+).pipe(Layer.provide(database))
 
 describe("receiving", () => {
   it.scopedLive("a text, with both ids of its writer", () =>
@@ -110,6 +119,23 @@ describe("receiving", () => {
       expect(facts[2]).toMatchObject({ messageId: id, content: "second" })
     }).pipe(Effect.provide(world())))
 
+  it.scopedLive("what waited for us, many messages with a commit", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      const sql = yield* SqlClient.SqlClient
+      yield* makeDevice()
+      yield* pair()
+      yield* Effect.scoped(openOnline())
+      const budi = server.phone(peer)
+      const written = Array.from({ length: 60 }, (_, n) => `m${n}`)
+      for (const text of written) yield* Effect.promise(() => budi.send(phone, text))
+      const connection = yield* openOnline()
+      const entries = yield* pendingUntil(connection, (found) => texts(found).length === written.length)
+      expect(texts(entries)).toEqual(written)
+      const commits = yield* sql`SELECT DISTINCT created_at FROM inbound_journal WHERE kind = 'message'`
+      expect(commits.length).toBeLessThan(written.length / 2)
+    }).pipe(Effect.provide(world({}, slow))))
+
   it.scopedLive("a message far too large is refused, told, and not asked for again", () =>
     Effect.gen(function*() {
       const server = yield* Server
@@ -122,7 +148,10 @@ describe("receiving", () => {
       const facts = entries.map(({ fact }) => fact).filter((fact) => fact._tag === "Message" || fact._tag === "Undecryptable")
       expect(facts.map(({ messageId }) => messageId).slice(1)).toEqual([id, large])
       expect(facts[1]).toMatchObject({ _tag: "Undecryptable", reason: "the message is larger than 1 MiB" })
-      expect(server.stats).toMatchObject({ nacks: 1, retriesAnswered: 0 })
+      yield* Effect.promise(async () => {
+        await expect.poll(() => server.stats.nacks).toBe(1)
+      })
+      expect(server.stats.retriesAnswered).toBe(0)
     }).pipe(Effect.provide(world())))
 
   it.scopedLive("receipts, before they are acknowledged", () =>

@@ -21,6 +21,7 @@ export interface SocketGuards {
 type Listener = (...args: ReadonlyArray<unknown>) => unknown
 
 const unhandled = { ...unreadableFrame, text: "WhatsApp sent something that could not be handled." }
+const lost = { ...connectionLost, code: null }
 
 /** Small frames, such as acks, come in crowds, and what they lead to is cheaper done together. */
 const turnMillis = 2
@@ -54,8 +55,14 @@ export const guardSocket = (sock: WASocket, hooks: {
     turnBegan = performance.now()
   }
 
-  const send = raw.send.bind(raw) as (data: Uint8Array | string, callback?: (error?: Error) => void) => void
-  const gate = new WriteGate((data, callback) => send(data, callback), hooks.durable)
+  const send = raw.send.bind(raw) as (data: Uint8Array | string) => void
+  const gate = new WriteGate((data) => {
+    try {
+      send(data)
+    } catch (error) {
+      fail(new ClosedBecause(lost, error))
+    }
+  }, hooks.durable)
   raw.send = (data: Uint8Array | string, callback?: unknown) =>
     gate.send(data, typeof callback === "function" ? (error) => callback(error) : undefined)
 
@@ -71,7 +78,7 @@ export const guardSocket = (sock: WASocket, hooks: {
       await listener.apply(ws, [...args])
     } catch (error) {
       // on a connection that has just ended whatever answers fails: that is not what WhatsApp has sent
-      const trouble = raw.readyState === WebSocket.OPEN ? unhandled : { ...connectionLost, code: null }
+      const trouble = raw.readyState === WebSocket.OPEN ? unhandled : lost
       fail(new ClosedBecause(event === "message" ? unreadableFrame : trouble, error))
     }
   }

@@ -8,7 +8,6 @@ export interface Ticket {
 type Callback = (error?: Error) => void
 interface Frame {
   readonly data: Uint8Array | string
-  readonly callback: Callback | undefined
   readonly ticket: Ticket | undefined
   /** false: not known yet; nothing: at once */
   durable: Promise<void> | undefined | false
@@ -19,7 +18,7 @@ interface Frame {
  * the order in which frames came, since Noise has numbered them. Once sealed nothing leaves any more.
  */
 export class WriteGate {
-  readonly #write: (data: Uint8Array | string, callback: Callback | undefined) => void
+  readonly #write: (data: Uint8Array | string) => void
   readonly #durable: () => Promise<void> | undefined
   readonly #frames: Array<Frame> = []
   #draining = false
@@ -28,7 +27,7 @@ export class WriteGate {
 
   /** `durable` settles when all that has been handed over is durable, rejects if it cannot be made so; nothing if it is. */
   constructor(
-    write: (data: Uint8Array | string, callback: Callback | undefined) => void,
+    write: (data: Uint8Array | string) => void,
     durable: () => Promise<void> | undefined
   ) {
     this.#write = write
@@ -45,21 +44,22 @@ export class WriteGate {
 
   seal(error: Error): void {
     this.#sealed ??= error
-    for (const frame of this.#frames.splice(0)) frame.callback?.(this.#sealed)
+    this.#frames.length = 0
   }
 
+  /**
+   * The callback hears at once that the frame stands in line, or that nothing leaves any more. Baileys encrypts no other
+   * message, and handles no other that waited for us, before it has heard: were it told only when the frame has left, each
+   * message would be made durable by a commit of its own. Who has to know asks for a ticket, or waits for an answer, and the
+   * end of the connection is told to all.
+   */
   send(data: Uint8Array | string, callback?: Callback): void {
     const ticket = this.#next
     this.#next = undefined
-    if (this.#sealed) {
-      const error = this.#sealed
-      queueMicrotask(() => callback?.(error))
-      return
-    }
-    // Baileys encrypts no other message before this one has left; who sends one waits for its ack and not for this, so that
-    // the next is not kept from being made durable together with it
-    if (ticket) queueMicrotask(() => callback?.())
-    const frame: Frame = { data, callback: ticket ? undefined : callback, ticket, durable: false }
+    const error = this.#sealed
+    queueMicrotask(() => callback?.(error))
+    if (error !== undefined) return
+    const frame: Frame = { data, ticket, durable: false }
     this.#frames.push(frame)
     // a turn later: a listener of the event that led here may still be about to hand something over
     queueMicrotask(() => {
@@ -88,12 +88,8 @@ export class WriteGate {
   #leave(frame: Frame): void {
     if (frame.ticket) failpoint("message.leaves")
     if (frame.ticket) frame.ticket.state = "written"
-    try {
-      this.#write(frame.data, frame.callback)
-      if (frame.ticket) failpoint("message.left")
-      failpoint("frame.left")
-    } catch (error) {
-      frame.callback?.(error instanceof Error ? error : new Error(String(error)))
-    }
+    this.#write(frame.data)
+    if (frame.ticket) failpoint("message.left")
+    failpoint("frame.left")
   }
 }
