@@ -64,6 +64,17 @@ const lateMessage = async (make: typeof plain) => {
   return read
 }
 
+/** How much a's session with b takes after as many questions and answers, in characters. */
+const sessionAfter = async (make: typeof plain, turns: number) => {
+  const [a, b] = [new Party({ user: "1001", make }), new Party({ user: "1002", make })]
+  await acquainted(a, b)
+  for (let turn = 0; turn < turns; turn++) {
+    await b.decrypt(a, await a.encrypt(b, "question"))
+    await a.decrypt(b, await b.encrypt(a, "answer"))
+  }
+  return [...a.stored].filter(([key]) => key.startsWith("session|")).reduce((sum, [, value]) => sum + value.length, 0)
+}
+
 const printed = async (make: typeof plain) => {
   const spies = (["info", "warn", "error", "log"] as const).map((method) => vi.spyOn(console, method).mockImplementation(() => {}))
   const [a, b] = [new Party({ user: "1001", make }), new Party({ user: "1002", make })]
@@ -97,6 +108,9 @@ describe("plain Baileys", () => {
   it("loses a chat to a late message", async () => {
     expect((await lateMessage(plain)).slice(4)).not.toEqual(["after", "re: after", "and after", "re: and after"])
   })
+  it("keeps every turn of a conversation in its session", async () => {
+    expect(await sessionAfter(plain, 60)).toBeGreaterThan(await sessionAfter(plain, 10) + 50 * 100)
+  })
   it("prints sessions with their private keys", async () => {
     expect((await printed(plain)).flat().some((part) => typeof part === "object" && part !== null && "currentRatchet" in part)).toBe(true)
   })
@@ -128,6 +142,35 @@ describe("the safe repository", () => {
     expect(await lateMessage(safe)).toEqual([
       "new session", "one more", "late", "after", "re: after", "and after", "re: and after"
     ])
+  })
+  it("keeps of a long conversation what may still be read", async () => {
+    expect(await sessionAfter(safe, 60)).toBeLessThan(await sessionAfter(safe, 10) + 100)
+  })
+  it("reads what was overtaken, however long ago, and not twice", async () => {
+    const [a, b] = [new Party({ user: "1001", make: safe }), new Party({ user: "1002", make: safe })]
+    await acquainted(a, b)
+    const overtaken: Array<Encrypted> = []
+    for (let turn = 0; turn < 30; turn++) {
+      overtaken.push(await a.encrypt(b, `late ${turn}`))
+      await b.decrypt(a, await a.encrypt(b, "question"))
+      await a.decrypt(b, await b.encrypt(a, "answer"))
+    }
+    for (const [turn, message] of overtaken.entries()) expect(await b.decrypt(a, message)).toBe(`late ${turn}`)
+    for (const message of overtaken) await expect(b.decrypt(a, message)).rejects.toThrow(/No matching sessions|Key used already/)
+    expect(await b.decrypt(a, await a.encrypt(b, "goes on"))).toBe("goes on")
+  })
+  it("keeps keys for the newest 2,000 that have not come", async () => {
+    const [a, b] = [new Party({ user: "1001", make: safe }), new Party({ user: "1002", make: safe })]
+    await acquainted(a, b)
+    const overtaken: Array<Encrypted> = []
+    for (let round = 0; round < 3; round++) {
+      for (let n = 0; n < 900; n++) overtaken.push(await a.encrypt(b, "late"))
+      await b.decrypt(a, await a.encrypt(b, "question"))
+      await a.decrypt(b, await b.encrypt(a, "answer"))
+    }
+    await expect(b.decrypt(a, overtaken[699]!)).rejects.toThrow("Key used already")
+    expect(await b.decrypt(a, overtaken[700]!)).toBe("late")
+    expect(await b.decrypt(a, overtaken.at(-1)!)).toBe("late")
   })
   it("prints nothing, and leaves the console to the program", async () => {
     expect(await printed(safe)).toEqual([])

@@ -5,6 +5,9 @@ const { MessageCounterError, PreKeyError, SessionBuilder, SessionCipher, Session
   libsignal
 
 const closedSessionsKept = 40
+/** As Signal's own libraries do: so many turns of the other side, and keys for so many of its messages that have not come. */
+const turnsKept = 5
+const keysKept = 2000
 let mended = false
 
 /**
@@ -12,6 +15,7 @@ let mended = false
  * - its job queue is shared by all accounts and runs a job in the async context of whoever came first; our callers hold
  *   one lock per account, so jobs run at once;
  * - it steps the ratchet before it checks the MAC, and keeps the step when the check fails: each session is tried on a copy;
+ * - it keeps each turn of a conversation for ever, so that a session grows and is written whole with every message;
  * - it takes signed pre-keys without checking their signature;
  * - it prints sessions, with their private keys, to the console.
  */
@@ -27,6 +31,7 @@ export const mendLibsignal = (): void => {
     try {
       const plaintext = await this.doDecryptWhisperMessage(data, copy)
       copy.indexInfo.used = Date.now()
+      forgetOldTurns(copy)
       replace(session, copy)
       return { session, plaintext }
     } catch (error) {
@@ -115,6 +120,18 @@ export const mendLibsignal = (): void => {
     const closed = all.filter(([, session]) => this.isClosed(session))
       .toSorted(([, a], [, b]) => a.indexInfo.closed - b.indexInfo.closed)
     for (const [key] of closed.slice(0, Math.max(0, all.length - closedSessionsKept))) delete this.sessions[key]
+  }
+}
+
+/** Of older turns only the keys matter of messages that others have overtaken; the newest of these are kept. */
+const forgetOldTurns = ({ _chains: chains }: SessionEntry) => {
+  const turns = Object.entries(chains).filter(([, { chainType }]) => chainType === 2).toReversed()
+  let room = keysKept
+  for (const [index, [id, { messageKeys }]] of turns.entries()) {
+    const counters = Object.keys(messageKeys).map(Number)
+    for (const counter of counters.slice(0, Math.max(0, counters.length - room))) delete messageKeys[counter]
+    if (index >= turnsKept && Math.min(room, counters.length) === 0) delete chains[id]
+    room = Math.max(0, room - counters.length)
   }
 }
 

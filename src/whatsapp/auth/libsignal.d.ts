@@ -1,5 +1,14 @@
 declare module "libsignal" {
+  export interface Chain {
+    /** 2: what the other side sends */
+    chainType: 1 | 2
+    /** by counter: of messages that others have overtaken */
+    messageKeys: Record<number, Buffer>
+  }
+
   export interface SessionEntry {
+    /** in the order in which they began */
+    _chains: Record<string, Chain>
     registrationId: number
     indexInfo: { used: number; created: number; closed: number; remoteIdentityKey: Buffer; baseKey: Buffer }
     pendingPreKey?: { signedKeyId: number; baseKey: Buffer; preKeyId?: number }
