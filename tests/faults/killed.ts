@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import { expect } from "vitest"
 import { until } from "../support/process.ts"
 import { base } from "./Device.ts"
@@ -36,7 +37,7 @@ const whileSending = (point: string): Row["run"] => ({ alone, full }) =>
     return { seen: `${copies === 1 ? "was out already; " : ""}shown once, readable`, recovery }
   }, full ? {} : { firstLife: { FAILPOINT: `${point}:kill` } })
 
-/** Forty messages come, and the process dies in the middle: what it acknowledged is there. */
+/** Messages come, at first many at once, and the process dies in the middle: what it acknowledged is there. */
 const whileReceiving = (point: string, times: ReadonlyArray<number>) => async (site: Site): Promise<Seen> => {
   const [device, friend] = [await site.device(), await site.friend()]
   let [acknowledged, written] = [0, 0]
@@ -44,7 +45,11 @@ const whileReceiving = (point: string, times: ReadonlyArray<number>) => async (s
     await site.end("SIGTERM")
     await site.startUntil(`${point}:kill@${time}`)
     const ids: Array<string> = []
-    for (let n = 0; n < 40 || (!site.isOver() && n < 200); n++) ids.push(await friend.write(device, `${time}.${n}`))
+    for (let n = 0; n < 40 || (!site.isOver() && n < 1000); n++) {
+      // what comes together is stored together
+      if (n >= 100) await sleep(25)
+      ids.push(await friend.write(device, `${time}.${n}`))
+    }
     written += ids.length
     await site.over()
     const statuses = await Promise.all(ids.map((id) => site.emulator.ask("GET", `/phones/${friend.phone}/status/${id}`)))

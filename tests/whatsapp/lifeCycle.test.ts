@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Option, TestClock } from "effect"
+import { Duration, Effect, Either, Exit, Fiber, Option, Schedule, Scope, TestClock } from "effect"
 import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
 import type { DeviceReason } from "../../src/domain/Device.ts"
 import type { Fault } from "../../src/emulator/Faults.ts"
 import type { Breakage } from "../../src/emulator/server/Breakage.ts"
 import { WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
-import { makeDevice, next, online, openOnline, openOptions, pair, peer, phone, Server, world } from "./support/world.ts"
+import { makeDevice, next, online, openOnline, openOptions, pair, peer, phone, Server, slowDatabase, world } from "./support/world.ts"
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 const resources = () =>
@@ -156,6 +156,19 @@ describe("a connection", () => {
       const result = yield* Effect.either(connection.requestPairingCode(PhoneNumber.make(phone)))
       expect(Either.getLeft(result)).toMatchObject(Option.some({ _tag: "QueryFailed" }))
     }).pipe(Effect.provide(world())))
+
+  it.scopedLive("closes soon although messages come without end", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      yield* makeDevice()
+      yield* pair()
+      const scope = yield* Scope.make()
+      const connection = yield* Scope.extend(openOnline(), scope)
+      yield* Effect.forkScoped(Effect.repeat(Effect.promise(() => server.phone(peer).send(phone, "halo")), Schedule.spaced("10 millis")))
+      yield* next(connection, "Journalled")
+      const [took] = yield* Effect.timed(Scope.close(scope, Exit.void))
+      expect(Duration.toMillis(took)).toBeLessThan(4000)
+    }).pipe(Effect.provide(world({}, slowDatabase))))
 
   it.scopedLive("goes in order: the server sees the end, and nothing is left behind", () =>
     Effect.gen(function*() {

@@ -1,11 +1,11 @@
 import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { bareJid, phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { InboundJournal, type JournalEntry } from "../../src/whatsapp/receiving/InboundJournal.ts"
 import { encodeText } from "../../src/whatsapp/sending/OutgoingContent.ts"
-import { database, deviceId, makeDevice, next, online, openOnline, pair, peer, pendingUntil, phone, Server, world } from "./support/world.ts"
+import { deviceId, makeDevice, next, online, openOnline, pair, peer, pendingUntil, phone, Server, slowDatabase, world } from "./support/world.ts"
 
 const texts = (entries: ReadonlyArray<JournalEntry>) =>
   entries.flatMap(({ fact }) => (fact._tag === "Message" ? [fact.content] : []))
@@ -13,15 +13,6 @@ const texts = (entries: ReadonlyArray<JournalEntry>) =>
 const Count = Schema.Tuple(Schema.Struct({ n: Schema.Number }))
 const rows = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.map(Effect.flatMap(sql`SELECT count(*) AS n FROM inbound_journal`, Schema.decodeUnknown(Count)), ([{ n }]) => n))
-
-/** A database to which a commit is far dearer than a message is to us. */
-const slow = Layer.effect(
-  SqlClient.SqlClient,
-  Effect.map(SqlClient.SqlClient, (sql) => {
-    const withTransaction = sql.withTransaction.bind(sql)
-    return Object.assign(sql, { withTransaction: ((effect) => Effect.delay(withTransaction(effect), "100 millis")) satisfies typeof withTransaction })
-  })
-).pipe(Layer.provide(database))
 
 describe("receiving", () => {
   it.scopedLive("a text, with both ids of its writer", () =>
@@ -134,7 +125,7 @@ describe("receiving", () => {
       expect(texts(entries)).toEqual(written)
       const commits = yield* sql`SELECT DISTINCT created_at FROM inbound_journal WHERE kind = 'message'`
       expect(commits.length).toBeLessThan(written.length / 2)
-    }).pipe(Effect.provide(world({}, slow))))
+    }).pipe(Effect.provide(world({}, slowDatabase))))
 
   it.scopedLive("a message far too large is refused, told, and not asked for again", () =>
     Effect.gen(function*() {

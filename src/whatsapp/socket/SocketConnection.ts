@@ -236,9 +236,13 @@ export const connect = Effect.fnUntraced(function*(parts: {
   ).pipe(Effect.asVoid)
 
   const close = Effect.promise(async () => {
+    // what comes from now on is the next socket's: under steady traffic there would be no end of what is to be stored
+    guards.pause()
     sock.ev.flush()
     await within(5000, store.idle())
     guards.settle()
+    // to hear that the server hangs up, too
+    guards.resume()
     if (phase !== "closed") await within(3000, sock.end(undefined))
     finish(undefined)
     await within(3000, guards.hangUp())

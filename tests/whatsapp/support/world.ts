@@ -1,4 +1,4 @@
-import type { SqlClient } from "@effect/sql"
+import { SqlClient } from "@effect/sql"
 import { ConfigProvider, Context, Effect, Layer, Queue } from "effect"
 import type { EmulatorOptions } from "../../../src/emulator/EmulatorOptions.ts"
 import { type EmulatorServer, startEmulator } from "../../../src/emulator/EmulatorServer.ts"
@@ -23,6 +23,16 @@ export class Server extends Context.Tag("test/Server")<Server, EmulatorServer>()
 }
 
 export const database = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(sqlite(":memory:")), Layer.orDie)
+
+/** A database to which a commit is far dearer than a message is to us. */
+export const slowDatabase = Layer.effect(
+  SqlClient.SqlClient,
+  Effect.map(SqlClient.SqlClient, (sql) => {
+    const withTransaction = sql.withTransaction.bind(sql)
+    return Object.assign(sql, { withTransaction: ((effect) => Effect.delay(withTransaction(effect), "100 millis")) satisfies typeof withTransaction })
+  })
+).pipe(Layer.provide(database))
+
 type Environment = (server: EmulatorServer) => Readonly<Record<string, string>>
 const configured = (environment: Environment) =>
   Layer.unwrapEffect(
