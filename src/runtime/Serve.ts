@@ -26,7 +26,10 @@ const closeWithin = Duration.seconds(13)
 /** From the first signal on: a second one, or the end of patience, ends the process at once. */
 const endByForce = (stopWithin: Duration.Duration) => () => {
   process.once("SIGTERM", () => process.exit(1)).once("SIGINT", () => process.exit(1))
-  setTimeout(() => process.exit(1), Duration.toMillis(stopWithin)).unref()
+  setTimeout(() => {
+    process.stderr.write(`The stop did not end within ${Duration.format(stopWithin)} and is ended by force; the next start takes up what it left.\n`)
+    process.exit(1)
+  }, Duration.toMillis(stopWithin)).unref()
 }
 
 const boundStop = Effect.map(shutdownTimeout, (requestsWithin) => {
