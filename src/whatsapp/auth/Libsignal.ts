@@ -5,7 +5,7 @@ const { MessageCounterError, PreKeyError, SessionBuilder, SessionCipher, Session
   libsignal
 
 const closedSessionsKept = 40
-/** As Signal's own libraries do: so many turns of the other side, and keys for so many of its messages that have not come. */
+/** Of the other side's turns the newest, as many as Signal's own libraries keep; and in all keys for so many messages that have not come. */
 const turnsKept = 5
 const keysKept = 2000
 let mended = false
