@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events"
 import { writeFileSync } from "node:fs"
 import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks"
-import { queryObjects } from "node:v8"
+import { queryObjects, writeHeapSnapshot } from "node:v8"
 
 /** What a process has used; times in milliseconds, sizes in bytes. The event loop's delay is that since the last reading. */
 export interface Figures {
@@ -105,6 +105,7 @@ export const answers: Record<string, Answer> = {
   figures,
   holdings,
   collect,
+  saveSnapshot: ({ file }: { readonly file: string }) => writeHeapSnapshot(file),
   startProfile,
   saveProfile
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { Emulator } from "./Emulator.ts"
@@ -13,6 +14,7 @@ const usage = `Usage: npm run soak -- [options]
   --devices N      (100)
   --rate N         messages a second, half of them each way (20)
   --reconnects N   of one device, afterwards (400)
+  --snapshots DIR  writes heap snapshots when sampling begins and ends, to see what grows in between
   --mysql          on MySQL at TEST_MYSQL_URL instead of SQLite`
 
 const options = (() => {
@@ -23,11 +25,12 @@ const options = (() => {
         devices: { type: "string", default: "100" },
         rate: { type: "string", default: "20" },
         reconnects: { type: "string", default: "400" },
+        snapshots: { type: "string" },
         mysql: { type: "boolean", default: false }
       }
     })
-    const { devices, minutes, mysql, rate, reconnects } = values
-    return { minutes: Number(minutes), devices: Number(devices), rate: Number(rate), reconnects: Number(reconnects), mysql }
+    const { devices, minutes, mysql, rate, reconnects, snapshots } = values
+    return { minutes: Number(minutes), devices: Number(devices), rate: Number(rate), reconnects: Number(reconnects), snapshots, mysql }
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}\n`)
     process.exit(2)
@@ -99,6 +102,9 @@ const soak = async (service: Service, emulator: Emulator, devices: ReadonlyArray
     }),
     steadily(cutEvery, () => emulator.cut(random(devices).phone))
   ]
+  const snapshot = async (name: string) => {
+    if (options.snapshots !== undefined) await service.child.ask("saveSnapshot", { file: join(options.snapshots, `${name}.heapsnapshot`) })
+  }
   const taken: Array<readonly [hours: number, holdings: Holdings]> = []
   const sampling = async () => {
     const begun = performance.now()
@@ -106,6 +112,7 @@ const soak = async (service: Service, emulator: Emulator, devices: ReadonlyArray
     const warmUp = Math.max(30_000, options.minutes * 60_000 * 0.25)
     tell(`${options.minutes} minutes of traffic, of which the first ${(warmUp / 60_000).toFixed(1)} are not looked at`)
     await sleep(warmUp)
+    await snapshot("first")
     await service.child.holdings()
     const every = Math.max(1000, (options.minutes * 60_000 - warmUp) / samples)
     while (performance.now() - begun < options.minutes * 60_000) {
@@ -114,6 +121,7 @@ const soak = async (service: Service, emulator: Emulator, devices: ReadonlyArray
       taken.push([(performance.now() - begun) / 3_600_000, holdings])
       if (taken.length % 10 === 0) tell(quantities.map(({ name, of, unit }) => `${name} ${number(of(holdings))} ${unit}`.trim()).join(", "))
     }
+    await snapshot("last")
   }
   try {
     await Promise.race([sampling(), ...works.map(({ failed }) => failed)])
