@@ -4,8 +4,9 @@ import { DateTime, Effect, Either, Exit, Fiber, Option, Queue, Scope, TestClock 
 import { phoneJid } from "../../src/domain/Jid.ts"
 import { MessageId } from "../../src/domain/Message.ts"
 import { PhoneNumber } from "../../src/domain/PhoneNumber.ts"
+import { child, children } from "../../src/emulator/protocol/node.ts"
 import { encodeText } from "../../src/whatsapp/sending/OutgoingContent.ts"
-import { makeDevice, next, online, openOnline, openOptions, pair, peer, phone, Server, world } from "./support/world.ts"
+import { makeDevice, next, online, openOnline, openOptions, pair, peer, pendingUntil, phone, Server, world } from "./support/world.ts"
 import { WhatsApp } from "../../src/whatsapp/WhatsApp.ts"
 
 const to = phoneJid(peer)
@@ -101,6 +102,31 @@ describe("sending", () => {
       expect(questions.hits).toBe(before)
       yield* connection.send(to, id(4), encodeText("x"))
       expect(questions.hits).toBeGreaterThan(before)
+    }).pipe(Effect.provide(world())))
+
+  it.scopedLive("a refreshed device list leaves a session as it is", () =>
+    Effect.gen(function*() {
+      const server = yield* Server
+      const budi = server.phone(peer)
+      const connection = yield* online()
+      const types: Array<string | undefined> = []
+      server.on("stanza", ({ stanza }) => {
+        const copies = children(child(stanza, "participants"), "to")
+        const his = copies.find(({ attrs }) => attrs["jid"] === to || attrs["jid"] === budi.lid)
+        types.push(child(his, "enc")?.attrs["type"])
+      })
+      yield* connection.send(to, id(1), encodeText("hello"))
+      yield* Effect.promise(() => budi.send(phone, "hello back"))
+      yield* pendingUntil(connection, (found) => found.some(({ fact }) => fact._tag === "Message"))
+      const fetched = server.faults.add({ kind: "iq-delay", xmlns: "encrypt", tag: "key", ms: 0 })
+      for (let n = 2; n < 5; n++) {
+        server.faults.add({ kind: "ack-phash", times: 1 })
+        yield* connection.send(to, id(n), encodeText("how are you"))
+      }
+      expect(types).toEqual(["pkmsg", "msg", "msg", "msg"])
+      expect(fetched.hits).toBe(0)
+      yield* Effect.promise(() => budi.waitForMessage((message) => message.id === id(4)))
+      expect(server.undecryptable).toEqual([])
     }).pipe(Effect.provide(world())))
 
   it.scopedLive("to a number without devices nothing is written", () =>

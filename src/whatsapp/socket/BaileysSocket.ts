@@ -15,6 +15,7 @@ import { changesGroups, groupEntry, isOfGroup } from "../groups/GroupNotificatio
 import { makeHearing } from "./Hearing.ts"
 import { receiptStatus } from "../receiving/InboundFacts.ts"
 import { ciphertextDigest, encodeRecord, kindOf, receiptDigest, undecryptableDigest } from "../receiving/JournalRecord.ts"
+import { dropKnownLids } from "../auth/KnownLids.ts"
 import type { KeyStore } from "../auth/KeyStore.ts"
 import { queryTimeout } from "../sending/Sender.ts"
 import { makeSafeRepository } from "../auth/SignalRepository.ts"
@@ -137,7 +138,7 @@ export const makeBaileysSocket = Effect.fnUntraced(function*(parts: {
         if (changesGroups(stanza)) groups.forgetAll()
         return undefined
       default:
-        return undefined
+        return event.startsWith("TAG:") ? dropKnownLids(stanza, store.keys) : undefined
     }
   }
 

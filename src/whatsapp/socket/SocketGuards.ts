@@ -32,8 +32,8 @@ const closeTimeout = 1000
 /**
  * Stands between Baileys and its WebSocket: what a listener throws ends this socket and not the process; frames pass the
  * write gate; refused upgrades and dead links end in time. `heard` is called for every frame that could be read, `before`
- * ahead of the listeners of a stanza, which wait for it, `handling` hears when those of a message have ended; what they hand
- * over to the database is `durable` before an answer of theirs leaves.
+ * ahead of the listeners of a stanza (`CB:…`) or an answer (`TAG:…`), which wait for it, `handling` hears when those of a
+ * message have ended; what they hand over to the database is `durable` before an answer of theirs leaves.
  */
 export const guardSocket = (sock: WASocket, hooks: {
   readonly heard: () => void
@@ -122,7 +122,7 @@ export const guardSocket = (sock: WASocket, hooks: {
       void closeAfter(within(closeTimeout, incoming), args)
       return true
     }
-    const ready = typeof event === "string" && event.startsWith("CB:") ? hooks.before(event, args[0] as BinaryNode) : undefined
+    const ready = typeof event === "string" && /^(CB|TAG):/.test(event) ? hooks.before(event, args[0] as BinaryNode) : undefined
     const handled = ready === undefined ? dispatch(event, args) : ready.then(() => dispatch(event, args))
     if (event === "CB:message") hooks.handling(handled)
     return true
