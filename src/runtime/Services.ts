@@ -11,6 +11,7 @@ import { GroupDesks } from "../actors/groups/GroupDesk.ts"
 import { HistoryImport } from "../actors/receiving/HistoryImport.ts"
 import { JobStager } from "../actors/outbox/JobStager.ts"
 import { JournalPruner } from "../actors/receiving/JournalPruner.ts"
+import { JobPruner } from "../actors/outbox/JobPruner.ts"
 import { KeyPruner } from "../actors/outbox/KeyPruner.ts"
 import { MediaFetcher } from "../actors/media/MediaFetcher.ts"
 import { MediaPruner } from "../actors/media/MediaPruner.ts"
@@ -110,7 +111,7 @@ const DeviceActors = Layer.mergeAll(
 /** The service. What is provided last starts first and stops last: requests end before devices, devices before the database. */
 export const Service = HttpApp.layer.pipe(
   Layer.provide(FirstAdmin),
-  Layer.provide(Layer.mergeAll(JournalPruner, KeyPruner, MediaPruner)),
+  Layer.provide(Layer.mergeAll(JobPruner, JournalPruner, KeyPruner, MediaPruner)),
   Layer.provide(PluginServices),
   Layer.provide(HttpApp.accounts),
   Layer.provide(DeviceActors),

@@ -1,6 +1,6 @@
 import { SqlClient } from "@effect/sql"
 import { it } from "@effect/vitest"
-import { Clock, Effect, TestClock } from "effect"
+import { Clock, DateTime, Effect, TestClock } from "effect"
 import { expect } from "vitest"
 import type { DeviceId } from "../../src/domain/DeviceId.ts"
 import { phoneJid } from "../../src/domain/Jid.ts"
@@ -73,6 +73,36 @@ describeDatabases("Jobs", (database) => {
         const { job, row: finished } = yield* makeJob(deviceId, 3)
         yield* jobs.discard(finished)
         expect((yield* jobs.results(job.jobId, { limit: 10 })).length).toBe(3)
+      }))
+
+    it.effect("what ended long ago goes with its list; its messages stay, and so does a job that is sent once more", () =>
+      Effect.gen(function*() {
+        const { deviceId, epoch } = yield* device
+        const jobs = yield* Jobs
+        const sql = yield* SqlClient.SqlClient
+        const [old, again, paused] = yield* Effect.all([makeJob(deviceId, 3), makeJob(deviceId, 2), makeJob(deviceId, 2)])
+        yield* jobs.pause(paused.job.jobId)
+        for (let round = 0; round < 6; round++) {
+          yield* jobs.stage(deviceId)
+          yield* sendDue(deviceId, epoch, ({ jobId }) => jobId !== again.job.jobId)
+        }
+        expect(yield* progress(old.job.jobId)).toMatchObject({ status: "completed", completed: 3 })
+        expect(yield* progress(again.job.jobId)).toMatchObject({ status: "completed", failed: 2 })
+        yield* TestClock.adjust("40 days")
+        const recent = yield* makeJob(deviceId, 2)
+        yield* jobs.cancel(recent.job.jobId)
+        yield* jobs.retryFailed(again.job.jobId)
+
+        const before = DateTime.subtract(yield* DateTime.now, { days: 30 })
+        expect(yield* jobs.removeFinished(before)).toBe(false)
+        expect(yield* Effect.flip(jobs.get(old.job.jobId))).toMatchObject({ _tag: "JobNotFound" })
+        expect(yield* sql`SELECT position FROM job_recipients WHERE job_row = ${old.row}`).toEqual([])
+        expect(yield* sql`SELECT status FROM messages WHERE job_id = ${old.job.jobId}`).toHaveLength(3)
+        const left = yield* jobs.list({ deviceId, limit: 10 })
+        expect(left.map(({ jobId, status }) => [jobId, status])).toEqual([
+          [recent.job.jobId, "cancelled"], [paused.job.jobId, "paused"], [again.job.jobId, "processing"]
+        ])
+        expect(yield* jobs.results(again.job.jobId, { limit: 10 })).toHaveLength(2)
       }))
 
     it.effect("recipients become messages a window at a time, each once, in order", () =>

@@ -29,10 +29,5 @@ export const JobStager = Layer.scopedDiscard(
       Effect.repeat(Schedule.spaced(lookEvery)),
       Effect.forkScoped
     )
-    yield* jobs.discardAbandoned.pipe(
-      Effect.catchAllCause((cause) => Effect.logWarning("Half loaded jobs could not be removed", cause)),
-      Effect.repeat(Schedule.spaced("1 hour")),
-      Effect.forkScoped
-    )
   })
 )

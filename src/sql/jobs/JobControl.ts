@@ -9,7 +9,7 @@ import { atBoundary, retryConflicts } from "../database/Boundary.ts"
 import { makeDeviceLock } from "../devices/DeviceLock.ts"
 import { makeDialect } from "../database/Dialect.ts"
 import { EventLog } from "../events/EventLog.ts"
-import { decodeJobs, jobColumns, jobOf, type JobRow, waitingOf } from "./JobRow.ts"
+import { decodeJobs, isJob, jobColumns, jobOf, type JobRow, waitingOf } from "./JobRow.ts"
 import { makeJobTally } from "./JobTally.ts"
 import { makeStatusChange, moved, statusEvents } from "../messages/StatusChange.ts"
 
@@ -46,9 +46,10 @@ export const makeJobControl = Effect.gen(function*() {
   const statuses = yield* makeStatusChange
   const tally = yield* makeJobTally
   const columns = sql.literal(jobColumns)
+  const visible = sql.literal(isJob)
 
   const find = Effect.fnUntraced(function*(jobId: JobId) {
-    const [row] = yield* decodeJobs(yield* sql`SELECT ${columns} FROM jobs WHERE job_id = ${jobId} AND status <> 'loading'`)
+    const [row] = yield* decodeJobs(yield* sql`SELECT ${columns} FROM jobs WHERE job_id = ${jobId} AND ${visible}`)
     return row ?? (yield* new JobNotFound({ jobId }))
   })
 
@@ -76,7 +77,7 @@ export const makeJobControl = Effect.gen(function*() {
     list: Effect.fn("Jobs.list")(function*({ before, deviceId, deviceIds, limit, status, userId }: JobFilter) {
       if (deviceIds?.length === 0) return []
       const rows = yield* sql`SELECT ${columns} FROM jobs WHERE ${sql.and([
-        sql`status <> 'loading'`,
+        visible,
         ...(userId === undefined ? [] : [sql`user_id = ${userId}`]),
         ...(deviceId === undefined ? [] : [sql`device_id = ${deviceId}`]),
         ...(deviceIds === undefined ? [] : [sql.in("device_id", deviceIds)]),

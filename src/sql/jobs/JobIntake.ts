@@ -12,7 +12,7 @@ import { atBoundary, retryConflicts } from "../database/Boundary.ts"
 import { makeDeviceLock } from "../devices/DeviceLock.ts"
 import { makeDialect } from "../database/Dialect.ts"
 import { EventLog } from "../events/EventLog.ts"
-import { decodeJobs, jobColumns, jobOf } from "./JobRow.ts"
+import { decodeJobs, isJob, jobColumns, jobOf } from "./JobRow.ts"
 import { makeJobTally } from "./JobTally.ts"
 
 /** A recipient as he waits; `position` counts from 0. */
@@ -27,13 +27,9 @@ export const decodeRecipients = Schema.decodeUnknown(Schema.Array(Recipient))
 const encodeContent = Schema.encodeSync(StoredTemplate)
 const encodeVariables = Schema.encodeSync(Schema.parseJson(Variables))
 const decodeEarlier = Schema.decodeUnknown(Schema.Array(Schema.Struct({ jobId: JobId, requestHash: Schema.NullOr(Schema.String) })))
-const decodeIds = Schema.decodeUnknown(Schema.Array(Schema.Struct({ id: Schema.Int })))
 const decodeCount = Schema.decodeUnknown(Schema.Tuple(Schema.Struct({ count: Schema.Int })))
 
 const rowsAtOnce = 500
-const removedAtOnce = 5000
-/** Milliseconds; no upload takes as long. */
-const abandonedAfter = 3_600_000
 
 /** A job comes in piece by piece; until it is finished nothing of it can be seen or sent. */
 export const makeJobIntake = Effect.gen(function*() {
@@ -45,7 +41,7 @@ export const makeJobIntake = Effect.gen(function*() {
   const columns = sql.literal(jobColumns)
 
   const find = Effect.fnUntraced(function*(jobId: JobId) {
-    const [row] = yield* decodeJobs(yield* sql`SELECT ${columns} FROM jobs WHERE job_id = ${jobId} AND status <> 'loading'`)
+    const [row] = yield* decodeJobs(yield* sql`SELECT ${columns} FROM jobs WHERE job_id = ${jobId} AND ${sql.literal(isJob)}`)
     return row === undefined ? yield* new JobNotFound({ jobId }) : jobOf(row)
   })
 
@@ -56,16 +52,6 @@ export const makeJobIntake = Effect.gen(function*() {
       UNION SELECT c.jid FROM ${asked} JOIN contacts c ON c.device_id = j.device_id AND c.lid = o.address WHERE j.id = ${row} AND c.jid IS NOT NULL
       UNION SELECT c.lid FROM ${asked} JOIN contacts c ON c.device_id = j.device_id AND c.jid = o.address WHERE j.id = ${row} AND c.lid IS NOT NULL`
   }
-
-  const discard = Effect.fnUntraced(function*(row: number) {
-    const loading = yield* decodeIds(yield* sql`SELECT id FROM jobs WHERE id = ${row} AND status = 'loading'`)
-    if (loading.length === 0) return
-    // in pieces: others write in between
-    yield* dialect.affected(sql`DELETE FROM job_recipients WHERE job_row = ${row} AND position < (
-        SELECT first + ${removedAtOnce} FROM (SELECT MIN(position) AS first FROM job_recipients WHERE job_row = ${row}) rest
-      )`).pipe(Effect.repeat({ until: (removed) => removed === 0 }))
-    yield* sql`DELETE FROM jobs WHERE id = ${row} AND status = 'loading'`
-  }, retryConflicts, atBoundary)
 
   return {
     begin: Effect.fn("Jobs.begin")(function*({ deviceId, userId }: { readonly deviceId: DeviceId; readonly userId: number }) {
@@ -143,16 +129,7 @@ export const makeJobIntake = Effect.gen(function*() {
         yield* tally.tell(jobId, "now")
         return { job: yield* Effect.orDie(find(jobId)), replayed: false }
       }).pipe(events.transaction, retryConflicts, atBoundary)
-    ),
-
-    discard: Effect.fn("Jobs.discard")(discard),
-
-    /** Removes what a process that has ended left half loaded. */
-    discardAbandoned: Effect.gen(function*() {
-      const before = (yield* Clock.currentTimeMillis) - abandonedAfter
-      const rows = yield* decodeIds(yield* sql`SELECT id FROM jobs WHERE status = 'loading' AND updated_at < ${before}`)
-      yield* Effect.forEach(rows, ({ id }) => discard(id), { discard: true })
-    }).pipe(atBoundary)
+    )
   }
 })
 

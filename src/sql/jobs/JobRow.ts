@@ -35,7 +35,9 @@ export type JobRow = typeof Row.Type
 export const jobColumns = `id, job_id, device_id, user_id, name, content, delay, status, total, position, retry_from, retry_to,
   completed, failed, cancelled, opted_out, told_at, created_at, started_at, paused_at, paused_for, finished_at, updated_at`
 
-/** Rows with {@link jobColumns}; one that is still being loaded is none. */
+/** What is still being loaded is no job yet, and what is being removed is none any more. */
+export const isJob = "status NOT IN ('loading', 'removed')"
+/** Rows with {@link jobColumns}, of those that are jobs. */
 export const decodeJobs = Schema.decodeUnknown(Schema.Array(Row))
 
 export const progressOf = ({ cancelled, completed, failed, optedOut, total }: JobRow) => ({

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, type DateTime, Effect, Layer } from "effect"
 import type { DeviceNotFound } from "../../domain/Device.ts"
 import type { DeviceId } from "../../domain/DeviceId.ts"
 import type { Job, JobId, JobNotChangeable, JobNotFound, JobResult } from "../../domain/Job.ts"
@@ -8,6 +8,7 @@ import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { UserId } from "../../domain/User.ts"
 import { type JobFilter, makeJobControl } from "./JobControl.ts"
 import { makeJobIntake, type Recipient } from "./JobIntake.ts"
+import { makeJobRemoval } from "./JobRemoval.ts"
 import { makeJobStaging } from "./JobStaging.ts"
 
 type Change = (jobId: JobId) => Effect.Effect<Job, JobNotChangeable | JobNotFound | StorageUnavailable>
@@ -33,7 +34,10 @@ export class Jobs extends Context.Tag("whatsapp-service/Jobs")<Jobs, {
   }) => Effect.Effect<{ readonly job: Job; readonly replayed: boolean }, DeviceNotFound | IdempotencyConflict | StorageUnavailable>
   /** What has been finished stays. */
   readonly discard: (row: number) => Effect.Effect<void, StorageUnavailable>
+  /** What a process that has ended left half loaded, or half removed. */
   readonly discardAbandoned: Effect.Effect<void, StorageUnavailable>
+  /** Some of those that ended before, oldest first, with their lists of recipients; messages stay. Answers whether there may be more. */
+  readonly removeFinished: (before: DateTime.Utc) => Effect.Effect<boolean, StorageUnavailable>
 
   readonly get: (jobId: JobId) => Effect.Effect<Job, JobNotFound | StorageUnavailable>
   /** Newest first. */
@@ -56,8 +60,8 @@ export class Jobs extends Context.Tag("whatsapp-service/Jobs")<Jobs, {
   static readonly layer = Layer.effect(
     Jobs,
     Effect.map(
-      Effect.all([makeJobIntake, makeJobControl, makeJobStaging]),
-      ([intake, control, staging]) => Jobs.of({ ...intake, ...control, ...staging })
+      Effect.all([makeJobIntake, makeJobControl, makeJobStaging, makeJobRemoval]),
+      ([intake, control, staging, removal]) => Jobs.of({ ...intake, ...control, ...staging, ...removal })
     )
   )
 }
