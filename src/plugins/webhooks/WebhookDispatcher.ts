@@ -88,6 +88,15 @@ export class WebhookDispatcher extends Context.Tag("whatsapp-service/WebhookDisp
           return outcome === "failed"
         })
 
+        const isWorking = (webhookId: WebhookId) =>
+          Array.from({ length: requestsEach }).some((_, slot) => FiberMap.unsafeHas(workers, `${webhookId}/${slot}`))
+        /** Among them are those that have been removed. */
+        const forgetIdle = () => {
+          for (const [webhookId, { busy }] of endpoints) {
+            if (busy.size === 0 && !isWorking(webhookId)) endpoints.delete(webhookId)
+          }
+        }
+
         const worker = (webhookId: WebhookId, slot: number): Effect.Effect<void> =>
           one(webhookId, slot).pipe(
             Effect.repeat({ while: (goOn) => goOn }),
@@ -98,7 +107,8 @@ export class WebhookDispatcher extends Context.Tag("whatsapp-service/WebhookDisp
         const woken = Stream.unwrapScoped(Effect.map(PubSub.subscribe(wakes), (queue) => Stream.fromQueue(queue)))
         yield* Stream.merge(woken, Stream.tick("1 second")).pipe(
           Stream.runForEach(() =>
-            webhooks.ready.pipe(
+            Effect.sync(forgetIdle).pipe(
+              Effect.zipRight(webhooks.ready),
               Effect.flatMap(Effect.forEach(lookAgain, { discard: true })),
               Effect.catchTag("StorageUnavailable", (error) => Effect.logWarning("Webhooks could not be looked for; trying again", error))
             )
