@@ -36,7 +36,18 @@ export interface MysqlOptions {
   readonly statementTimeout: Duration.Duration
 }
 
-const names = { transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel }
+/** The names of our own columns: the driver asks for each of them anew with every row. */
+const remembered = (translate: (name: string) => string) => {
+  const known = new Map<string, string>()
+  return (name: string) => {
+    const found = known.get(name)
+    if (found !== undefined) return found
+    const translated = translate(name)
+    known.set(name, translated)
+    return translated
+  }
+}
+const names = { transformQueryNames: remembered(String.camelToSnake), transformResultNames: remembered(String.snakeToCamel) }
 const connectTimeout = Duration.seconds(5)
 /** Shorter than any statement time-out that makes sense, so that an unused connection ends in order and not as a stall. */
 const idleTimeout = Duration.seconds(5)
