@@ -53,7 +53,7 @@ const Chats = Schema.Array(Schema.Struct({
   last: Schema.Int
 }))
 const decodeSeconds = Schema.decodeUnknown(Schema.Array(Schema.Struct({ atSecond: Schema.Int })))
-const Names = Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.NullOr(Schema.String) }))
+const decodeNames = Schema.decodeUnknown(Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.NullOr(Schema.String) })))
 const Unread = Schema.Array(Schema.Struct({ chatKey: Schema.String, unread: Schema.Int }))
 
 const make = Effect.gen(function*() {
@@ -106,16 +106,20 @@ const make = Effect.gen(function*() {
     if (page.length === 0) return []
     const ids = sql.in("m.id", page.map(({ lastId }) => lastId))
     const source = sql.literal(`FROM ${messagesWithContacts}`)
-    const messages = yield* decodeMessages(yield* sql`SELECT ${sql.literal(messageColumns)} ${source} WHERE ${ids}`)
-    const byId = new Map(messages.map((message) => [message.id, message]))
-    const named = yield* sql`SELECT m.id, CASE WHEN m.group_jid IS NULL THEN COALESCE(c.name, c.push_name) ELSE (
+    const messages = sql`SELECT ${sql.literal(messageColumns)} ${source} WHERE ${ids}`.pipe(
+      Effect.flatMap(decodeMessages),
+      Effect.map((found) => new Map(found.map((message) => [message.id, message])))
+    )
+    const names = sql`SELECT m.id, CASE WHEN m.group_jid IS NULL THEN COALESCE(c.name, c.push_name) ELSE (
         SELECT g.name FROM ${sql("groups")} g WHERE g.device_id = m.device_id AND g.group_id = m.group_jid
-      ) END AS name ${source} WHERE ${ids}`
-    const names = new Map((yield* Schema.decodeUnknown(Names)(named)).map(({ id, name }) => [id, name]))
-    const counts = yield* unread(page.map(({ lastId }) => lastId))
+      ) END AS name ${source} WHERE ${ids}`.pipe(
+        Effect.flatMap(decodeNames),
+        Effect.map((found) => new Map(found.map(({ id, name }) => [id, name])))
+      )
+    const [byId, nameOf, counts] = yield* Effect.all([messages, names, unread(page.map(({ lastId }) => lastId))], { concurrency: 3 })
     return page.map(({ chatKey, incomingMessages, lastId, outgoingMessages }) => ({
       lastMessage: byId.get(lastId)!,
-      name: names.get(lastId) ?? null,
+      name: nameOf.get(lastId) ?? null,
       incomingMessages,
       outgoingMessages,
       unreadCount: counts.get(chatKey) ?? 0
