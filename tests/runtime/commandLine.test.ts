@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { afterAll, describe, expect, it } from "vitest"
-import { freePort, startBuilt, until } from "../support/process.ts"
+import { bareEnvironment, freePort, startBuilt, until } from "../support/process.ts"
 
 const main = join(import.meta.dirname, "../../dist/main.js")
 const folder = mkdtempSync(join(tmpdir(), "wa-cli-"))
@@ -18,7 +18,7 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
     const child = execFile(
       process.execPath,
       [...node, main, ...args],
-      { cwd: folder, env: { PATH: process.env["PATH"] ?? "", ...env }, timeout: 60_000 },
+      { cwd: folder, env: { ...bareEnvironment, ...env }, timeout: 60_000 },
       (_, stdout, stderr) => resolve({ status: child.exitCode, stderr: stderr.trimEnd(), stdout })
     )
   })

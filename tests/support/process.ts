@@ -36,6 +36,13 @@ export const until = async <A>(
   }
 }
 
+/** What the built program needs of ours; its modules are compiled once, and not for most of a second at each of hundreds of starts. */
+export const bareEnvironment = {
+  PATH: process.env["PATH"] ?? "",
+  HOME: process.env["HOME"] ?? "",
+  NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compiled")
+}
+
 export interface BuiltProcess {
   readonly child: ChildProcess
   readonly output: () => string
@@ -48,7 +55,7 @@ export const startBuilt = (args: ReadonlyArray<string>, env: Readonly<Record<str
   let output = ""
   const child = spawn(process.execPath, [join(root, "dist/main.js"), ...args], {
     cwd,
-    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...env },
+    env: { ...bareEnvironment, ...env },
     stdio: ["ignore", "pipe", "pipe"]
   })
   const keep = (chunk: Buffer) => {
