@@ -177,7 +177,9 @@ describeDatabases("History", (database) => {
         yield* remember(deviceId, old(direct({ phone: ani }), "H1", "read", start * 1000), old(direct({ phone: ani }), "H2", "new", start * 1000 + 1000, "delivered"))
         yield* messages.record(deviceId, [...many(false, 3, start, "a"), ...many(true, 1, start, "b"), ...many(false, 2, start, "c")])
         expect((yield* unread).toSorted()).toEqual([1, 2])
-        yield* messages.record(deviceId, many(false, 120, start + 5, "d"))
+        yield* messages.record(deviceId, many(false, 30, start + 5, "d"))
+        expect(yield* unread).toEqual([32, 1])
+        yield* messages.record(deviceId, many(false, 120, start + 40, "e"))
         expect(yield* unread).toEqual([100, 1])
       }))
 

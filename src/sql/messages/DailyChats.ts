@@ -20,6 +20,7 @@ export interface ChatOfDay {
 }
 
 export const mostUnread = 100
+const fewUnread = 8
 
 /**
  * A second of the day and a row id in one number, so that one pass over the day finds the newest message of each chat. With 17
@@ -47,14 +48,13 @@ export class DailyChats extends Context.Tag("whatsapp-service/DailyChats")<Daily
 const Totals = Schema.Struct({ totalChats: Schema.Int, incomingMessages: Schema.Int, outgoingMessages: Schema.Int })
 const decodeTotals = Schema.decodeUnknown(Schema.Tuple(Totals))
 const Chats = Schema.Array(Schema.Struct({
-  chatKey: Schema.String,
   incomingMessages: Schema.Int,
   outgoingMessages: Schema.Int,
   last: Schema.Int
 }))
 const decodeSeconds = Schema.decodeUnknown(Schema.Array(Schema.Struct({ atSecond: Schema.Int })))
 const decodeNames = Schema.decodeUnknown(Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.NullOr(Schema.String) })))
-const Unread = Schema.Array(Schema.Struct({ chatKey: Schema.String, unread: Schema.Int }))
+const decodeUnread = Schema.decodeUnknown(Schema.Array(Schema.Struct({ lastId: Schema.Int, unread: Schema.NullOr(Schema.Int) })))
 
 const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -67,8 +67,8 @@ const make = Effect.gen(function*() {
   const ofDay = (deviceId: DeviceId, { day, timeZone }: Pick<DayQuery, "day" | "timeZone">) =>
     sql`device_id = ${deviceId} AND at_second >= ${startOf(timeZone, day) / 1000} AND at_second < ${startOf(timeZone, day + 1) / 1000} AND ${shown}`
 
-  /** None of the looks goes further than {@link mostUnread} messages back. */
-  const unread = Effect.fnUntraced(function*(lastIds: ReadonlyArray<number>) {
+  /** Null: nothing of ours is among the newest `depth` messages of the chat, and there are more. */
+  const unreadWithin = Effect.fnUntraced(function*(lastIds: ReadonlyArray<number>, depth: number) {
     const latest = (wanted: string, condition: Fragment, skipped = 0) =>
       sql`(SELECT x.${sql.literal(wanted)} FROM messages x ${dialect.through("messages_chat_time")}
         WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND ${shown} AND ${condition}
@@ -76,16 +76,24 @@ const make = Effect.gen(function*() {
     // keeps a look from being taken again for each row that is compared with it
     const once = dialect.limit(lastIds.length)
     const ours = sql`x.direction = 'outgoing' AND x.at_second >= chats.since`
-    const bounded = sql`SELECT chats.*, COALESCE(${latest("at_second", sql`1 = 1`, mostUnread)}, 0) AS since
-      FROM (SELECT m.device_id, m.chat_key FROM messages m WHERE ${sql.in("m.id", lastIds)}) chats ${once}`
+    const bounded = sql`SELECT chats.*, COALESCE(${latest("at_second", sql`1 = 1`, depth)}, 0) AS since
+      FROM (SELECT m.id AS last_id, m.device_id, m.chat_key FROM messages m WHERE ${sql.in("m.id", lastIds)}) chats ${once}`
     const answered = sql`SELECT chats.*, COALESCE(${latest("at_second", ours)}, since) AS ours_second,
       COALESCE(${latest("id", ours)}, 0) AS ours_id FROM (${bounded}) chats ${once}`
-    const rows = yield* sql`SELECT chat_key, (
+    const rows = yield* sql`SELECT last_id, CASE WHEN ours_id > 0 OR since = 0 OR ${depth} >= ${mostUnread} THEN (
         SELECT COUNT(*) FROM messages x ${dialect.through("messages_chat_time")}
         WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND x.at_second >= chats.ours_second
           AND (x.at_second > chats.ours_second OR x.id > chats.ours_id) AND x.direction = 'incoming' AND x.status <> 'read'
-      ) AS unread FROM (${answered}) chats`
-    return new Map((yield* Schema.decodeUnknown(Unread)(rows)).map((row) => [row.chatKey, Math.min(row.unread, mostUnread)]))
+      ) END AS unread FROM (${answered}) chats`
+    return yield* decodeUnread(rows)
+  })
+
+  /** By the id of a message of the chat. Most chats have an answer of ours among their newest messages. */
+  const unread = Effect.fnUntraced(function*(lastIds: ReadonlyArray<number>) {
+    const near = yield* unreadWithin(lastIds, fewUnread)
+    const beyond = near.flatMap(({ lastId, unread }) => (unread === null ? [lastId] : []))
+    const far = beyond.length === 0 ? [] : yield* unreadWithin(beyond, mostUnread)
+    return new Map([...near, ...far].map(({ lastId, unread }) => [lastId, Math.min(unread ?? 0, mostUnread)]))
   })
 
   /** Where a message stands among those of a day: older ones, and one that is not there, below all of it, newer ones above. */
@@ -99,7 +107,7 @@ const make = Effect.gen(function*() {
     const begin = startOf(query.timeZone, query.day) / 1000
     const after = query.after === undefined ? undefined : yield* placeOf(deviceId, query.after, begin)
     const newest = sql.literal(`MAX((at_second - ${begin}) * ${idsBelow} + id)`)
-    const rows = yield* sql`SELECT chat_key, ${sums}, ${newest} AS last FROM messages ${dialect.through("messages_day")}
+    const rows = yield* sql`SELECT ${sums}, ${newest} AS last FROM messages ${dialect.through("messages_day")}
       WHERE ${ofDay(deviceId, query)} GROUP BY chat_key ${after === undefined ? sql`` : sql`HAVING last < ${after}`}
       ORDER BY last DESC ${dialect.limit(query.limit)}`
     const page = (yield* Schema.decodeUnknown(Chats)(rows)).map(({ last, ...chat }) => ({ ...chat, lastId: last % idsBelow }))
@@ -117,12 +125,12 @@ const make = Effect.gen(function*() {
         Effect.map((found) => new Map(found.map(({ id, name }) => [id, name])))
       )
     const [byId, nameOf, counts] = yield* Effect.all([messages, names, unread(page.map(({ lastId }) => lastId))], { concurrency: 3 })
-    return page.map(({ chatKey, incomingMessages, lastId, outgoingMessages }) => ({
+    return page.map(({ incomingMessages, lastId, outgoingMessages }) => ({
       lastMessage: byId.get(lastId)!,
       name: nameOf.get(lastId) ?? null,
       incomingMessages,
       outgoingMessages,
-      unreadCount: counts.get(chatKey) ?? 0
+      unreadCount: counts.get(lastId) ?? 0
     }))
   }, atBoundary)
 
