@@ -122,7 +122,9 @@ export const guardSocket = (sock: WASocket, hooks: {
       void closeAfter(within(closeTimeout, incoming), args)
       return true
     }
-    const ready = typeof event === "string" && /^(CB|TAG):/.test(event) ? hooks.before(event, args[0] as BinaryNode) : undefined
+    const [stanza] = args as ReadonlyArray<BinaryNode | undefined>
+    // a question that is given up is told as an answer that is none
+    const ready = typeof event === "string" && /^(CB|TAG):/.test(event) && stanza !== undefined ? hooks.before(event, stanza) : undefined
     const handled = ready === undefined ? dispatch(event, args) : ready.then(() => dispatch(event, args))
     if (event === "CB:message") hooks.handling(handled)
     return true
