@@ -103,6 +103,13 @@ describeDatabases("Jobs", (database) => {
           [recent.job.jobId, "cancelled"], [paused.job.jobId, "paused"], [again.job.jobId, "processing"]
         ])
         expect(yield* jobs.results(again.job.jobId, { limit: 10 })).toHaveLength(2)
+        // as a death in the middle leaves it
+        yield* sql`UPDATE jobs SET status = 'removed' WHERE id = ${recent.row}`
+        expect(yield* Effect.flip(jobs.get(recent.job.jobId))).toMatchObject({ _tag: "JobNotFound" })
+        yield* TestClock.adjust("2 hours")
+        yield* jobs.discardAbandoned
+        expect(yield* sql`SELECT position FROM job_recipients WHERE job_row = ${recent.row}`).toEqual([])
+        expect(yield* sql`SELECT id FROM jobs WHERE id = ${recent.row}`).toEqual([])
       }))
 
     it.effect("recipients become messages a window at a time, each once, in order", () =>

@@ -20,7 +20,8 @@ export interface ChatOfDay {
 }
 
 export const mostUnread = 100
-const fewUnread = 8
+/** Messages of a chat in which an answer of ours is looked for first. */
+const firstLook = 8
 
 /**
  * A second of the day and a row id in one number, so that one pass over the day finds the newest message of each chat. With 17
@@ -67,7 +68,7 @@ const make = Effect.gen(function*() {
   const ofDay = (deviceId: DeviceId, { day, timeZone }: Pick<DayQuery, "day" | "timeZone">) =>
     sql`device_id = ${deviceId} AND at_second >= ${startOf(timeZone, day) / 1000} AND at_second < ${startOf(timeZone, day + 1) / 1000} AND ${shown}`
 
-  /** Null: nothing of ours is among the newest `depth` messages of the chat, and there are more. */
+  /** Null, unless `depth` is all that is looked at: nothing of ours is among the newest `depth` messages of the chat, and there are more. */
   const unreadWithin = Effect.fnUntraced(function*(lastIds: ReadonlyArray<number>, depth: number) {
     const latest = (wanted: string, condition: Fragment, skipped = 0) =>
       sql`(SELECT x.${sql.literal(wanted)} FROM messages x ${dialect.through("messages_chat_time")}
@@ -80,7 +81,8 @@ const make = Effect.gen(function*() {
       FROM (SELECT m.id AS last_id, m.device_id, m.chat_key FROM messages m WHERE ${sql.in("m.id", lastIds)}) chats ${once}`
     const answered = sql`SELECT chats.*, COALESCE(${latest("at_second", ours)}, since) AS ours_second,
       COALESCE(${latest("id", ours)}, 0) AS ours_id FROM (${bounded}) chats ${once}`
-    const rows = yield* sql`SELECT last_id, CASE WHEN ours_id > 0 OR since = 0 OR ${depth} >= ${mostUnread} THEN (
+    const isSettled = depth < mostUnread ? sql`(ours_id > 0 OR since = 0)` : sql`1 = 1`
+    const rows = yield* sql`SELECT last_id, CASE WHEN ${isSettled} THEN (
         SELECT COUNT(*) FROM messages x ${dialect.through("messages_chat_time")}
         WHERE x.device_id = chats.device_id AND x.chat_key = chats.chat_key AND x.at_second >= chats.ours_second
           AND (x.at_second > chats.ours_second OR x.id > chats.ours_id) AND x.direction = 'incoming' AND x.status <> 'read'
@@ -90,7 +92,7 @@ const make = Effect.gen(function*() {
 
   /** By the id of a message of the chat. Most chats have an answer of ours among their newest messages. */
   const unread = Effect.fnUntraced(function*(lastIds: ReadonlyArray<number>) {
-    const near = yield* unreadWithin(lastIds, fewUnread)
+    const near = yield* unreadWithin(lastIds, firstLook)
     const beyond = near.flatMap(({ lastId, unread }) => (unread === null ? [lastId] : []))
     const far = beyond.length === 0 ? [] : yield* unreadWithin(beyond, mostUnread)
     return new Map([...near, ...far].map(({ lastId, unread }) => [lastId, Math.min(unread ?? 0, mostUnread)]))

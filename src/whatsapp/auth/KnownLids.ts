@@ -1,5 +1,5 @@
-import type { BinaryNode, SignalKeyStore } from "@whiskeysockets/baileys"
-import { isLidJid, isPhoneJid } from "../../domain/Jid.ts"
+import { type BinaryNode, getAllBinaryNodeChildren, getBinaryNodeChild, getBinaryNodeChildren, type SignalKeyStore } from "@whiskeysockets/baileys"
+import { bareJid, isLidJid, isPhoneJid, userOf } from "../../domain/Jid.ts"
 
 /**
  * Takes out of an answer about people's devices the LIDs that say nothing new. Whenever it is told one Baileys opens a new
@@ -8,28 +8,21 @@ import { isLidJid, isPhoneJid } from "../../domain/Jid.ts"
  * case.
  */
 export const dropKnownLids = (answer: BinaryNode, keys: SignalKeyStore): Promise<void> | undefined => {
-  const told = usersOf(answer).flatMap((user) => {
-    const content = Array.isArray(user.content) ? user.content : []
-    const lid = content.find(({ tag }) => tag === "lid")?.attrs["val"]
-    const of = user.attrs["jid"]
-    const known = lid !== undefined && of !== undefined && content.some(({ tag }) => tag === "devices")
-    return known ? [{ of, lid, drop: () => void (user.content = content.filter(({ tag }) => tag !== "lid")) }] : []
+  const list = getBinaryNodeChild(getBinaryNodeChild(answer, "usync"), "list")
+  const told = getBinaryNodeChildren(list, "user").flatMap((user) => {
+    const lid = getBinaryNodeChild(user, "lid")?.attrs["val"]
+    const { jid } = user.attrs
+    const ofDevices = getBinaryNodeChild(user, "devices") !== undefined
+    return lid !== undefined && jid !== undefined && ofDevices ? [{ user, jid: bareJid(jid), lid: bareJid(lid) }] : []
   })
   if (told.length === 0) return undefined
   const drop = async () => {
-    const stored = await keys.get("lid-mapping", told.flatMap(({ of }) => (isPhoneJid(of) ? [nameOf(of)] : [])))
-    for (const { drop, lid, of } of told) {
-      if (isLidJid(lid) && nameOf(lid) === (isLidJid(of) ? nameOf(of) : stored[nameOf(of)])) drop()
+    const stored = await keys.get("lid-mapping", told.flatMap(({ jid }) => (isPhoneJid(jid) ? [userOf(jid)] : [])))
+    for (const { jid, lid, user } of told) {
+      const isKnown = lid === jid || (isLidJid(lid) && userOf(lid) === stored[userOf(jid)])
+      if (isKnown) user.content = getAllBinaryNodeChildren(user).filter(({ tag }) => tag !== "lid")
     }
   }
   // a store that fails ends the connection by itself
   return drop().catch(() => undefined)
 }
-
-const usersOf = ({ content }: BinaryNode): ReadonlyArray<BinaryNode> =>
-  childrenOf(content, "usync").flatMap((usync) => childrenOf(usync.content, "list")).flatMap((list) => childrenOf(list.content, "user"))
-
-const childrenOf = (content: BinaryNode["content"], name: string) =>
-  Array.isArray(content) ? content.filter(({ tag }) => tag === name) : []
-
-const nameOf = (jid: string) => jid.slice(0, jid.indexOf("@")).split(":")[0]!
